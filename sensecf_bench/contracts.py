@@ -1,0 +1,292 @@
+"""What a plugin subclasses. Read this file and you know the whole game.
+
+A `Dataset` brings a table, a `Classifier` is what is to be explained, a `Generator` proposes counterfactuals for it, and
+a `Metric` scores what was proposed. Generators propose, the harness decides: every returned row is checked against the
+schema, predicted again by the harness's own classifier, and scored without asking the generator anything.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from sensecf_bench.errors import AccessError, Unavailable
+from sensecf_bench.queries import CounterfactualBatch, QueryBatch, Usage
+from sensecf_bench.schema import Feature, FeatureSchema
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from sensecf_bench.judged import Judged
+    from sensecf_bench.queries import Classes
+    from sensecf_bench.schema import Matrix
+
+__all__ = [
+    "Access",
+    "Classifier",
+    "CounterfactualBatch",
+    "Dataset",
+    "Feature",
+    "FeatureSchema",
+    "Generator",
+    "MeanMetric",
+    "Metric",
+    "PluginOptions",
+    "QueryBatch",
+    "Sums",
+    "Table",
+    "Task",
+    "Unavailable",
+    "Usage",
+]
+
+Access = Literal["label", "probability", "training-data"]
+_TIERS: tuple[Access, ...] = ("label", "probability", "training-data")
+
+
+class PluginOptions(BaseModel):
+    """Base of every plugin's options: immutable, and an unknown option is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Plugin:
+    """What all four kinds have in common: a name, options, and a first docstring line that `list` shows."""
+
+    name: ClassVar[str]
+    Options: ClassVar[type[PluginOptions]] = PluginOptions
+
+    def __init__(self, options: PluginOptions | None = None) -> None:
+        self.options: Any = options if options is not None else self.Options()
+
+
+# -- datasets ------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table ready to be split. Class 1 is `classes[1]`; `undesired` says which of the two people want to leave."""
+
+    name: str
+    schema: FeatureSchema
+    frame: pd.DataFrame  # raw units, one column per feature
+    outcome: NDArray[Any]  # (n,) what `Dataset.labels` turns into classes 0 and 1
+    ids: tuple[str, ...]  # (n,) unique
+    classes: tuple[str, str]
+    undesired: int
+    source: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Positions of the training, validation and test rows of a table."""
+
+    train: NDArray[np.intp]
+    validation: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+
+class Dataset(Plugin, ABC):
+    """A table with a schema, a rule that labels it, and a way to split it."""
+
+    restricted: ClassVar[bool] = False  # its licence forbids passing rows on
+    argument: ClassVar[str | None] = None  # the option that ARG sets in `--datasets NAME:ARG`
+
+    @abstractmethod
+    def load(self) -> Table:
+        """Read the table. Raises DataError or SchemaError naming what is wrong and how to mend it."""
+
+    def labels(self, table: Table, train: NDArray[np.intp]) -> Classes:
+        """Classes 0 and 1 of all rows, shape `(n,)`; thresholds may look at the training rows only."""
+        classes: Classes = table.outcome.astype(np.int64)
+        return classes
+
+    def split(self, table: Table, seed: int) -> Split:
+        """Training, validation and test rows: by default 60 / 20 / 20, stratified by outcome."""
+        from sensecf_bench.datasets.splits import stratified
+
+        return stratified(table.outcome, seed)
+
+
+# -- classifiers ---------------------------------------------------------------------------------------------------
+class Classifier(Plugin, ABC):
+    """A model to be explained. It sees internal matrices and does its own scaling and encoding."""
+
+    version: ClassVar[str] = "1"
+
+    @abstractmethod
+    def fit(self, schema: FeatureSchema, rows: Matrix, labels: Classes, seed: int) -> None:
+        """Fit on training rows of shape `(n, d)` and classes of shape `(n,)`; the same seed gives the same model."""
+
+    @abstractmethod
+    def predict_proba(self, rows: Matrix) -> Matrix:
+        """Probabilities of classes 0 and 1, shape `(n, 2)`."""
+
+
+# -- generators ----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a generator may know of one classifier on one dataset. There are no test labels in here.
+
+    `seconds_per_query` is the time a query may take; `scratch` the only folder a generator may write to.
+    """
+
+    schema: FeatureSchema
+    classes: tuple[str, str]
+    target: int  # the class that people want to be in
+    seed: int
+    k: int
+    seconds_per_query: float
+    scratch: Path
+    access: Access
+    predictor: Callable[[Matrix], Matrix] = field(repr=False)
+    _train: Matrix = field(repr=False)
+    _train_labels: Classes = field(repr=False)
+
+    @property
+    def train_matrix(self) -> Matrix:
+        """Training rows in internal coding, shape `(n, d)`; needs access "training-data"."""
+        self._need("training-data", "the training rows")
+        return self._train
+
+    @property
+    def train(self) -> pd.DataFrame:
+        """Training rows in raw units, a fresh copy; needs access "training-data"."""
+        return self.schema.decode(self.train_matrix)
+
+    @property
+    def train_labels(self) -> Classes:
+        """True classes of the training rows, shape `(n,)`; needs access "training-data"."""
+        self._need("training-data", "the training labels")
+        return self._train_labels
+
+    def predict_proba(self, rows: pd.DataFrame | Matrix) -> Matrix:
+        """The explained classifier's probabilities of classes 0 and 1, shape `(n, 2)`; needs access "probability".
+
+        `rows` is a DataFrame in raw units or a matrix in internal coding. Every call and row is counted.
+        """
+        self._need("probability", "probabilities")
+        return self.predictor(self._matrix(rows))
+
+    def predict(self, rows: pd.DataFrame | Matrix) -> Classes:
+        """The explained classifier's classes, shape `(n,)`. Every call and row is counted."""
+        return classes_of(self.predictor(self._matrix(rows)))
+
+    def _matrix(self, rows: pd.DataFrame | Matrix) -> Matrix:
+        return rows if isinstance(rows, np.ndarray) else self.schema.encode(rows)
+
+    def _need(self, tier: Access, what: str) -> None:
+        if _TIERS.index(self.access) < _TIERS.index(tier):
+            raise AccessError(
+                f"a generator with access {self.access!r} asked for {what}", f"declare `access = {tier!r}` on its class"
+            )
+
+
+def classes_of(probabilities: Matrix) -> Classes:
+    """The class a classifier decides for: the more probable one, class 0 on a tie."""
+    winner: Classes = np.argmax(probabilities, axis=1).astype(np.int64)
+    return winner
+
+
+class Generator(Plugin, ABC):
+    """A method that proposes counterfactuals.
+
+    A minimal generator sets `name` and writes `generate`; the harness calls it in a process of its own.
+    """
+
+    access: ClassVar[Access] = "probability"
+    needs: ClassVar[frozenset[str]] = frozenset()  # of "network", "paid", "gpu", "weights"
+    lane: ClassVar[Literal["cpu", "gpu", "io"]] = "cpu"
+    batch_size: ClassVar[int | None] = 1  # queries in one call of `generate`; None takes a whole shard
+    preload: ClassVar[tuple[str, ...]] = ()  # modules worth importing once rather than in every process
+    sentinel: ClassVar[bool] = False  # a calibration row of the table, never ranked
+
+    def available(self) -> None:
+        """Raise `Unavailable(reason, fix)` when this generator cannot run here. Called before anything runs."""
+
+    def fit(self, task: Task) -> None:
+        """Prepare for one classifier on one dataset. Heavy imports belong here."""
+        self.task = task
+
+    @abstractmethod
+    def generate(self, queries: QueryBatch) -> pd.DataFrame | CounterfactualBatch | None:
+        """Propose up to `task.k` rows a query, best first: a DataFrame in raw units with a `query_id` column.
+
+        A query left out is an abstention; None abstains from all. Use `query.seed` for anything random, so that order
+        and sharding cannot change an answer.
+        """
+
+
+# -- metrics -------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What a metric knows of each query, so that any total over queries can be turned into its value.
+
+    `parts` has shape `(n, m)` and is zero where a query was not scored; the harness adds rows up (with bootstrap
+    weights) and hands totals of shape `(..., m)` to `Metric.value`.
+    """
+
+    parts: Matrix
+    eligible: NDArray[np.bool_]  # (n,) queries the metric speaks about
+    scored: NDArray[np.bool_]  # (n,) those of them that got a value
+
+
+class Metric(Plugin, ABC):
+    """A number computed from what was stored, as a function of sums over queries."""
+
+    version: ClassVar[str] = "1"
+    direction: ClassVar[Literal["higher", "lower", "none"]]
+    unit: ClassVar[str]
+    is_share: ClassVar[bool] = False  # a mean of values in [0, 1]
+    timing: ClassVar[bool] = False  # depends on the machine, so two equal runs may differ
+    of_factuals: ClassVar[bool] = False  # also means something for the factual rows themselves
+
+    @abstractmethod
+    def sums(self, judged: Judged) -> Sums:
+        """The parts of every query asked."""
+
+    @abstractmethod
+    def value(self, totals: Matrix) -> Matrix:
+        """Turn totals of shape `(..., m)` into values of shape `(...)`; NaN where there is nothing to divide by."""
+
+
+class MeanMetric(Metric):
+    """A metric that is the mean of one value per eligible query."""
+
+    @abstractmethod
+    def values(self, judged: Judged) -> Matrix:
+        """A value per query, shape `(n,)`; NaN where the query is not eligible or has no value."""
+
+    def eligible(self, judged: Judged) -> NDArray[np.bool_]:
+        """Queries the metric speaks about, shape `(n,)`; by default those with an admitted counterfactual."""
+        return judged.found
+
+    def sums(self, judged: Judged) -> Sums:
+        values, eligible = self.values(judged), self.eligible(judged)
+        scored = eligible & np.isfinite(values)
+        return Sums(np.column_stack([np.where(scored, values, 0.0), scored.astype(np.float64)]), eligible, scored)
+
+    def value(self, totals: Matrix) -> Matrix:
+        return ratio(totals[..., 0], totals[..., 1])
+
+
+def ratio(numerator: Matrix, denominator: Matrix) -> Matrix:
+    """Numerator over denominator, NaN where the denominator is 0."""
+    result = np.full(np.shape(numerator), np.nan)
+    np.divide(numerator, denominator, out=result, where=np.asarray(denominator) != 0)
+    return result
+
+
+PluginKind = Literal["generator", "classifier", "metric", "dataset"]
+KINDS: Mapping[PluginKind, type[Plugin]] = {
+    "generator": Generator,
+    "classifier": Classifier,
+    "metric": Metric,
+    "dataset": Dataset,
+}

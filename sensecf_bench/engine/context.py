@@ -1,0 +1,185 @@
+"""What cells share: a dataset split under one seed, and a classifier fitted on its training rows.
+
+Everything here is a function of (dataset, classifier, seed), so any process can rebuild it and get the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sensecf_bench.contracts import Classifier, Dataset, FeatureSchema, Generator, Table, Task, classes_of
+from sensecf_bench.errors import DataError, SchemaError
+from sensecf_bench.queries import QueryBatch, query_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from sensecf_bench.queries import Classes
+    from sensecf_bench.schema import Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """One table, split and labelled under one seed, as internal matrices; `schema` has its scales frozen."""
+
+    table: Table
+    schema: FeatureSchema
+    seed: int
+    ids: tuple[str, ...]
+    matrix: Matrix  # (n, d), all rows
+    labels: Classes  # (n,)
+    train: NDArray[np.intp]
+    validation: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+    @property
+    def target(self) -> int:
+        """The class people want to be in."""
+        return 1 - self.table.undesired
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over schema, rows, labels and split."""
+        digest = hashlib.sha256(self.schema.fingerprint.encode())
+        digest.update("\x1f".join(self.ids).encode())
+        for array in (self.matrix, self.labels, self.train, self.validation, self.test):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def prepare_data(dataset: Dataset, seed: int) -> Data:
+    """Load, check, split and label a table. Raises DataError or SchemaError naming the table and what is wrong."""
+    table = dataset.load()
+    try:
+        matrix = table.schema.encode(table.frame)
+    except SchemaError as error:
+        raise SchemaError(f"dataset {table.name!r}: {error.message}", error.fix) from error
+    split = _checked_split(dataset, table, seed)
+    labels = dataset.labels(table, split.train)
+    _refuse_one_class(table, labels, split.train)
+    _refuse_constant(table, matrix, split.train)
+    _refuse_impossible(table, matrix)
+    schema = table.schema.with_scales(matrix[split.train])
+    return Data(table, schema, seed, table.ids, matrix, labels, split.train, split.validation, split.test)
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """A classifier fitted on the training rows of `data`: the model that counterfactuals are asked for."""
+
+    data: Data
+    name: str
+    model: Classifier
+    quality: Mapping[str, float]  # accuracy, f1, auc on the test rows; f1 of the undesired class
+
+    def queries(self, limit: int | None = None) -> QueryBatch:
+        """Test rows that the classifier puts in the undesired class, in the seed's random order, at most `limit`."""
+        data = self.data
+        predicted = classes_of(self.model.predict_proba(data.matrix[data.test]))
+        asked = data.test[predicted == data.table.undesired]
+        asked = np.random.default_rng(data.seed).permutation(asked)[:limit]
+        return QueryBatch(
+            schema=data.schema,
+            ids=tuple(data.ids[i] for i in asked),
+            matrix=data.matrix[asked],
+            current=np.full(len(asked), data.table.undesired, dtype=np.int64),
+            target=np.full(len(asked), data.target, dtype=np.int64),
+            seeds=np.array([query_seed(data.seed, data.ids[i]) for i in asked], dtype=np.uint64),
+        )
+
+    def task(
+        self,
+        generator: type[Generator],
+        scratch: Path,
+        *,
+        k: int = 1,
+        seconds_per_query: float = 30.0,
+        predictor: Callable[[Matrix], Matrix] | None = None,
+    ) -> Task:
+        """The task a generator is given; predictions come from the model here unless another `predictor` is named."""
+        data = self.data
+        rows, labels = data.matrix[data.train], data.labels[data.train]
+        rows.setflags(write=False)
+        labels.setflags(write=False)
+        return Task(
+            schema=data.schema,
+            classes=data.table.classes,
+            target=data.target,
+            seed=data.seed,
+            k=k,
+            seconds_per_query=seconds_per_query,
+            scratch=scratch,
+            access=generator.access,
+            predictor=predictor or self.model.predict_proba,
+            _train=rows,
+            _train_labels=labels,
+        )
+
+
+def fit_classifier(data: Data, classifier: Classifier) -> Explained:
+    """Fit on the training rows and measure on the test rows."""
+    from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+
+    classifier.fit(data.schema, data.matrix[data.train], data.labels[data.train], data.seed)
+    truth = data.labels[data.test]
+    probabilities = classifier.predict_proba(data.matrix[data.test])
+    predicted = classes_of(probabilities)
+    two_classes = len(np.unique(truth)) == 2
+    quality = {
+        "accuracy": float(accuracy_score(truth, predicted)),
+        "f1": float(f1_score(truth, predicted, pos_label=data.table.undesired, zero_division=0.0)),
+        "auc": float(roc_auc_score(truth, probabilities[:, 1])) if two_classes else float("nan"),
+        "test_rows": float(len(truth)),
+    }
+    return Explained(data, classifier.name, classifier, quality)
+
+
+def without_test_labels(data: Data) -> Data:
+    """The same data with the test labels blanked, for whoever must not see them."""
+    labels = data.labels.copy()
+    labels[data.test] = -1
+    return replace(data, labels=labels)
+
+
+def _checked_split(dataset: Dataset, table: Table, seed: int) -> Any:
+    if len(np.unique(table.outcome)) < 2:
+        raise DataError(
+            f"dataset {table.name!r} has rows of one class only: there is nothing to flip", "bring rows of both classes"
+        )
+    return dataset.split(table, seed)
+
+
+def _refuse_one_class(table: Table, labels: Classes, train: NDArray[np.intp]) -> None:
+    if len(np.unique(labels[train])) < 2:
+        raise DataError(
+            f"dataset {table.name!r}: the training rows hold one class only", "bring more rows of the other class"
+        )
+
+
+def _refuse_constant(table: Table, matrix: Matrix, train: NDArray[np.intp]) -> None:
+    rows = matrix[train]
+    constant = [f.name for f, same in zip(table.schema.features, (rows == rows[0]).all(axis=0), strict=True) if same]
+    if constant:
+        raise DataError(
+            f"dataset {table.name!r}: constant in the training rows: {', '.join(constant[:5])}",
+            "take the feature out of the schema: it has no range to measure distances with",
+        )
+
+
+def _refuse_impossible(table: Table, matrix: Matrix) -> None:
+    low, high = table.schema.hard_bounds
+    outside = ((matrix < low) | (matrix > high)).sum(axis=0)
+    for j in np.flatnonzero(outside)[:1]:
+        f = table.schema.features[j]
+        raise SchemaError(
+            f"dataset {table.name!r}: {int(outside[j])} value(s) of {f.name!r} lie outside its hard bounds {list(f.bounds)}",
+            "widen the bounds or correct the rows",
+        )
