@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 EXIT_OK = 0
 EXIT_CELLS_FAILED = 1
@@ -24,6 +25,9 @@ class BenchError(Exception):
         self.message = message
         self.fix = fix
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.message, self.fix)
+
 
 class ConfigError(BenchError):
     """The configuration of a run is wrong."""
@@ -37,7 +41,6 @@ class UnknownNameError(BenchError):
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names) or 'none'}"
         super().__init__(f"unknown {kind} {name!r}; {hint}", fix)
-        self.kind, self.name, self.near = kind, name, tuple(near)
 
 
 class SchemaError(BenchError):
@@ -69,7 +72,10 @@ class Unavailable(BenchError):
 
     def __init__(self, reason: str, fix: str = "") -> None:
         super().__init__(reason, fix)
-        self.reason = reason
+
+    @property
+    def reason(self) -> str:
+        return self.message
 
 
 class AccessError(BenchError):
@@ -78,3 +84,10 @@ class AccessError(BenchError):
 
 class PluginError(BenchError):
     """A plugin cannot be loaded or breaks the contract of a hook."""
+
+
+def _rebuilt(cls: type[BenchError], message: str, fix: str) -> BenchError:
+    """Carry an error from one process to another whatever its constructor takes."""
+    error = cls.__new__(cls)
+    BenchError.__init__(error, message, fix)
+    return error

@@ -85,11 +85,13 @@ class NearestOpposite(_OppositeRow):
     name = "nearest-opposite"
 
     def in_target_class(self, task: Task) -> NDArray[np.bool_]:
-        return np.asarray(task.predict(task.train_matrix) == task.target, dtype=bool)
+        opposite: NDArray[np.bool_] = task.predict(task.train_matrix) == task.target
+        return opposite
 
     def choose(self, factual: Matrix, reachable: Matrix, seed: int) -> Matrix:
         total = self.task.schema.gaps(reachable, np.broadcast_to(factual, reachable.shape)).sum(axis=1)
-        return reachable[np.argsort(total, kind="stable")[: self.task.k]]
+        nearest: Matrix = reachable[np.argsort(total, kind="stable")[: self.task.k]]
+        return nearest
 
 
 def reachable_from(queries: QueryBatch, factual: Matrix, candidates: Matrix) -> NDArray[np.bool_]:

@@ -28,6 +28,7 @@ Kind = Literal["continuous", "integer", "binary", "ordinal", "categorical"]
 Direction = Literal["any", "increase", "decrease"]
 
 QUERY_ID = "query_id"
+HARNESS_PREFIX = "cf_"  # columns the harness adds beside the features in stored tables
 RELATIVE_SLACK = 1e-9
 
 
@@ -64,8 +65,10 @@ class Feature(BaseModel):
 
     @model_validator(mode="after")
     def _domain_fits_kind(self) -> Self:
-        if self.name == QUERY_ID:
-            raise ValueError(f"a feature may not be named {QUERY_ID!r}: answers are keyed by that column")
+        if self.name == QUERY_ID or self.name.startswith(HARNESS_PREFIX):
+            raise ValueError(
+                f"feature {self.name!r}: {QUERY_ID!r} and names in {HARNESS_PREFIX!r}… are the harness's own"
+            )
         low, high = self.bounds
         if self.is_numeric:
             if self.levels:

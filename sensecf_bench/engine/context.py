@@ -81,11 +81,12 @@ class Explained:
     quality: Mapping[str, float]  # accuracy, f1, auc on the test rows; f1 of the undesired class
 
     def queries(self, limit: int | None = None) -> QueryBatch:
-        """Test rows that the classifier puts in the undesired class, in the seed's random order, at most `limit`."""
+        """Test rows that the classifier puts in the undesired class, at most `limit`. The order depends on the seed alone,
+        so that classifiers are asked about the same people as far as they agree."""
         data = self.data
-        predicted = classes_of(self.model.predict_proba(data.matrix[data.test]))
-        asked = data.test[predicted == data.table.undesired]
-        asked = np.random.default_rng(data.seed).permutation(asked)[:limit]
+        shuffled = np.random.default_rng(data.seed).permutation(data.test)
+        predicted = classes_of(self.model.predict_proba(data.matrix[shuffled]))
+        asked = shuffled[predicted == data.table.undesired][:limit]
         return QueryBatch(
             schema=data.schema,
             ids=tuple(data.ids[i] for i in asked),

@@ -34,7 +34,10 @@ class Actionability(RowMetric):
 
     def of_rows(self, judged: Judged, part: slice) -> NDArray[np.bool_]:
         broken = broken_rules(judged.schema, factuals_of(judged, part), judged.rows[part])
-        return ~np.logical_or.reduce([mask.any(axis=1) for mask in broken.values()])
+        followed = np.ones(len(judged.rows[part]), dtype=bool)
+        for mask in broken.values():
+            followed &= ~mask.any(axis=1)
+        return followed
 
     def values(self, judged: Judged) -> Matrix:
         return np.where(judged.outcome_is(Outcome.REJECTED), 0.0, super().values(judged))

@@ -1,0 +1,108 @@
+"""`sensecf-bench run`: the main job."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sensecf_bench.errors import EXIT_CELLS_FAILED, EXIT_OK
+
+if TYPE_CHECKING:
+    from sensecf_bench.api import Run
+    from sensecf_bench.engine.plan import Plan
+
+
+def run(
+    generators: Annotated[
+        str | None, typer.Option(help="Generators, comma-separated; 'all' is every available one.")
+    ] = None,
+    datasets: Annotated[
+        str | None, typer.Option(help="Datasets, comma-separated; table:FILE.yaml for your own.")
+    ] = None,
+    classifiers: Annotated[str | None, typer.Option(help="Classifiers to explain, comma-separated.")] = None,
+    metrics: Annotated[str | None, typer.Option(help="Metrics, comma-separated; 'all' by default.")] = None,
+    queries: Annotated[int | None, typer.Option(help="People asked for in each cell, at most (100).")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds, comma-separated; each has its own split (0).")] = None,
+    k: Annotated[int | None, typer.Option(help="Counterfactuals per person (1).")] = None,
+    preset: Annotated[str | None, typer.Option(help="quick or paper: a set of defaults.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Worker processes (one a core).")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds a query may take (30).")] = None,
+    cell_timeout: Annotated[float | None, typer.Option(help="Seconds a cell may take (900).")] = None,
+    allow: Annotated[str | None, typer.Option(help="Needs to allow: network, paid, gpu, weights.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="NAME.OPTION=VALUE; NAME may be a pattern.")] = None,
+    plugin: Annotated[list[Path] | None, typer.Option(help="A single-file plugin to load.")] = None,
+    block: Annotated[list[str] | None, typer.Option(help="A plugin not to load.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file with any of these settings.")] = None,
+    resamples: Annotated[int | None, typer.Option(help="Bootstrap resamples (2000).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Results folder (runs/<hash of the configuration>).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+) -> None:
+    """Run generators on datasets and classifiers, score them, and write a leaderboard.
+
+    Repeating a command takes up its results where they are; finished cells are not computed again.
+    """
+    from sensecf_bench import api
+    from sensecf_bench.engine.config import build_config, parse_settings
+
+    flags: dict[str, Any] = {
+        "generators": _names(generators),
+        "datasets": _names(datasets),
+        "classifiers": _names(classifiers),
+        "metrics": _names(metrics),
+        "queries": queries,
+        "seeds": _names(seeds),
+        "k": k,
+        "jobs": jobs,
+        "timeout": timeout,
+        "cell_timeout": cell_timeout,
+        "allow": _names(allow),
+        "options": parse_settings(set_) if set_ else None,
+        "plugins": plugin or None,
+        "blocked": block or None,
+        "resamples": resamples,
+    }
+    settings = build_config(flags, config, preset)
+    planned, _ = api.plan(settings)
+    folder = out or api.default_folder(settings)
+    if dry_run:
+        _show_plan(planned, folder)
+        return
+    from sensecf_bench.cli.progress import progress
+
+    with progress() as observer, contextlib.suppress(BrokenPipeError):
+        finished = api.run(settings, folder, observer)
+    raise typer.Exit(_verdict(finished))
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [part.strip() for part in text.split(",") if part.strip()] if text is not None else None
+
+
+def _show_plan(planned: Plan, folder: Path) -> None:
+    typer.echo(f"{len(planned.cells)} cells into {folder}")
+    for context in planned.contexts:
+        mine = [c.generator.name for c in planned.cells if c.context.key == context.key]
+        where = f"{context.dataset.name} · {context.classifier.name} · seed {context.seed}"
+        typer.echo(f"  {where}: {', '.join(mine)}")
+    for skipped in planned.skipped:
+        typer.echo(f"  skipped {skipped.generator}: {skipped.reason} ({skipped.fix})")
+
+
+def _verdict(finished: Run) -> int:
+    """Say how the run went in one line, with what failed before it; the exit code."""
+    document = finished.document
+    for skipped in document["skipped"]:
+        typer.echo(f"skipped {skipped['generator']}: {skipped['reason']} ({skipped['fix']})")
+    for note in document["notes"]:
+        typer.echo(f"note: {note}")
+    for line in finished.failed:
+        typer.echo(f"failed: {line}")
+    for line in document["drift"]:
+        typer.echo(f"sentinel drifted: {line}")
+    bad = len(finished.failed)
+    verdict = f"{len(document['rows']) - bad} cells done" + (f", {bad} failed" if bad else "")
+    typer.echo(f"{verdict} in {document['timing']['wall']:.0f} s; leaderboard: {finished.folder / 'leaderboard.md'}")
+    return EXIT_CELLS_FAILED if bad or document["drift"] else EXIT_OK

@@ -1,0 +1,169 @@
+"""The process a generator runs in. It is told what to do over a pipe and asks for predictions over the same pipe.
+
+Whatever happens here costs this process alone: the worker at the other end keeps the clock, the factual rows and the
+classifier, and believes nothing it is told.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from sensecf_bench.contracts import CounterfactualBatch, Generator, Task
+from sensecf_bench.engine.processes import die_with_parent
+from sensecf_bench.engine.wire import Message, receive, send
+from sensecf_bench.queries import QueryBatch
+from sensecf_bench.registry import find_class
+from sensecf_bench.schema import QUERY_ID, Feature, FeatureSchema, Scales
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from numpy.typing import NDArray
+
+    from sensecf_bench.schema import Matrix
+
+LONGEST_TRACEBACK = 4000
+
+
+def child_main(pipe: Connection[Any, Any], log: str) -> None:
+    """Serve one generator until told to stop; its output goes to the file `log`."""
+    die_with_parent()
+    _redirect_output(log)
+    try:
+        _serve(pipe)
+    except (EOFError, BrokenPipeError):
+        pass  # the worker is gone: there is nobody left to tell
+    finally:
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def _serve(pipe: Connection[Any, Any]) -> None:
+    generator: Generator | None = None
+    task: Task | None = None
+    while (message := receive(pipe)).kind != "stop":
+        try:
+            if message.kind == "fit":
+                generator, task = _fit(pipe, message)
+                send(pipe, Message("fitted"))
+            elif message.kind == "generate" and generator is not None and task is not None:
+                batch = _queries(message, task.schema)
+                send(pipe, _pack(generator.generate(batch), len(batch), task.k))
+        except (EOFError, BrokenPipeError):
+            raise
+        except BaseException as error:  # noqa: BLE001 a generator may raise anything, SystemExit included
+            send(pipe, _failure(error))
+
+
+def _fit(pipe: Connection[Any, Any], message: Message) -> tuple[Generator, Task]:
+    content, arrays = message.content, message.arrays
+    features = tuple(Feature.model_validate(f) for f in content["features"])
+    schema = FeatureSchema(features, Scales(arrays["low"], arrays["high"]))
+    cls = cast("type[Generator]", find_class(tuple(content["where"])))
+    os.chdir(content["scratch"])
+    task = Task(
+        schema=schema,
+        classes=tuple(content["classes"]),
+        target=content["target"],
+        seed=content["seed"],
+        k=content["k"],
+        seconds_per_query=content["seconds_per_query"],
+        scratch=Path(content["scratch"]),
+        access=cls.access,
+        predictor=_remote_predictor(pipe),
+        _train=arrays["train"],
+        _train_labels=arrays["labels"],
+    )
+    generator = cls(cls.Options.model_validate(content["options"]))
+    generator.fit(task)
+    return generator, task
+
+
+def _remote_predictor(pipe: Connection[Any, Any]) -> Callable[[Matrix], Matrix]:
+    def predict_proba(rows: Matrix) -> Matrix:
+        send(pipe, Message("predict", arrays={"rows": np.atleast_2d(np.asarray(rows, dtype=np.float64))}))
+        answer = receive(pipe)
+        if answer.kind == "refused":
+            raise ValueError(answer.content["why"])
+        return answer.arrays["probabilities"].copy()
+
+    return predict_proba
+
+
+def _queries(message: Message, schema: FeatureSchema) -> QueryBatch:
+    arrays = message.arrays
+    return QueryBatch(
+        schema=schema,
+        ids=tuple(message.content["ids"]),
+        matrix=arrays["matrix"].copy(),
+        current=arrays["current"].copy(),
+        target=arrays["target"].copy(),
+        seeds=arrays["seeds"].copy(),
+    )
+
+
+def _pack(answer: object, asked: int, k: int) -> Message:
+    """Write an answer as columns. What is not an answer at all becomes a broken protocol, with the reason."""
+    import pandas as pd
+
+    batch = answer if isinstance(answer, CounterfactualBatch) else CounterfactualBatch(cast("Any", answer))
+    frame = batch.rows
+    notes = {
+        "unparsable": {str(i): str(text) for i, text in batch.unparsable.items()},
+        "usage": {str(i): [u.prompt_tokens, u.completion_tokens, u.usd] for i, u in batch.usage.items()},
+    }
+    if frame is None:
+        return Message("answer", {**notes, "columns": None})
+    if not isinstance(frame, pd.DataFrame):
+        return _broken(f"generate returned {type(frame).__name__}, not a DataFrame, a CounterfactualBatch or None")
+    if QUERY_ID not in frame.columns and frame.index.name == QUERY_ID:
+        frame = frame.reset_index()
+    if not frame.columns.is_unique:
+        return _broken(f"a column is there twice: {sorted(map(str, frame.columns[frame.columns.duplicated()]))[:5]}")
+    if len(frame) > asked * k:
+        return _broken(f"{len(frame)} rows for {asked} queries of at most k={k} rows each")
+    columns: dict[str, list[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
+    for name in frame.columns:
+        values = frame[name].to_numpy()
+        if values.dtype.kind in "iuf" and str(name) != QUERY_ID:
+            arrays[str(name)] = values.astype(np.float64)
+        else:
+            columns[str(name)] = [_plain(v) for v in values]
+    return Message("answer", {**notes, "columns": columns}, arrays)
+
+
+def _plain(value: object) -> Any:
+    """A value as JSON can hold it; anything exotic travels as its text, for admission to refuse."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, str | int | float | bool) or value is None else repr(value)[:200]
+
+
+def _broken(why: str) -> Message:
+    return Message("broken", {"why": why})
+
+
+def _failure(error: BaseException) -> Message:
+    text = "".join(traceback.format_exception(error))
+    sys.stderr.write(text)
+    return Message("raised", {"why": f"{type(error).__name__}: {error}"[:1000], "traceback": text[-LONGEST_TRACEBACK:]})
+
+
+def _redirect_output(log: str) -> None:
+    """Send everything the generator prints, from C code too, to its log; keep a crash's stack there as well."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    faulthandler.enable(file=2)

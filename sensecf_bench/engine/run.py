@@ -1,0 +1,228 @@
+"""A run from its plan to its stored cells: contexts described, parts sent out, shards gathered into records."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sensecf_bench.engine.executors import Crew, results_of
+from sensecf_bench.engine.observers import Observer
+from sensecf_bench.engine.plan import CellSpec, ContextSpec, Plan
+from sensecf_bench.engine.processes import usable_cores
+from sensecf_bench.engine.provenance import provenance
+from sensecf_bench.engine.score import ContextScore, ScoreJob, score_context
+from sensecf_bench.engine.store import Identity, RunStore, StoredCell, stored_cells
+from sensecf_bench.engine.worker import ContextReport, Part, PartReport, describe_context, run_part, shard_marker
+from sensecf_bench.errors import BenchError, RunFolderError
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """A planned cell and what became of it; `stored` is None where it could not be carried out, for `reason`."""
+
+    cell: CellSpec
+    stored: StoredCell | None
+    reason: str = ""
+
+
+@dataclass
+class TimeSpent:
+    """Seconds of the run: on the clock, and of its workers by what they did."""
+
+    jobs: int = 1
+    wall: float = 0.0
+    contexts: float = 0.0
+    classifier: float = 0.0
+    fit: float = 0.0
+    generate: float = 0.0
+    worker_total: float = 0.0
+    scoring: float = 0.0
+
+    def add(self, report: PartReport) -> None:
+        self.classifier += report.classifier
+        self.fit += report.fit
+        self.generate += report.generate
+        self.worker_total += report.total
+
+
+@dataclass(eq=False)
+class Carried:
+    """All that a run carried out, ready to be reported."""
+
+    plan: Plan
+    time: TimeSpent
+    results: list[CellResult] = field(default_factory=list)
+    scores: dict[str, ContextScore] = field(default_factory=dict)  # by context key
+    contexts: dict[str, ContextReport | Exception] = field(default_factory=dict)  # by context key
+
+
+@dataclass(eq=False)
+class _Pending:
+    """A cell whose shards are still coming in."""
+
+    cell: CellSpec
+    identity: Identity
+    folder: Path
+    shards: int
+    missing: tuple[int, ...]
+    waiting: int = 0  # parts not yet back
+    failure: str = ""
+
+
+def carry_out(plan: Plan, out: Path, observer: Observer) -> Carried:
+    """Run whatever of the plan is not stored yet, then score everything. Finished work survives any interruption.
+
+    Raises RunFolderError, DataError or SchemaError before anything is generated.
+    """
+    started = time.monotonic()
+    carried = Carried(plan, TimeSpent(jobs=plan.config.jobs or usable_cores()))
+    store = RunStore(out)
+    store.open(plan.config, provenance())
+    try:
+        with Crew(carried.time.jobs) as crew:
+            observer.stage("fitting classifiers")
+            _describe_contexts(carried, crew)
+            _generate(carried, crew, store, observer)
+            observer.stage("scoring")
+            score_cells(carried, crew)
+    finally:
+        for warning in store.warnings:
+            observer.warn(warning)
+        store.close()
+    carried.time.wall = time.monotonic() - started
+    return carried
+
+
+def rescore(plan: Plan, out: Path, observer: Observer) -> Carried:
+    """Score the cells of a plan that are stored, without generating anything. Raises RunFolderError when one is not."""
+    carried = Carried(plan, TimeSpent(jobs=plan.config.jobs or usable_cores()))
+    with Crew(carried.time.jobs) as crew:
+        observer.stage("fitting classifiers")
+        _describe_contexts(carried, crew)
+        kept = stored_cells(out)
+        for cell in plan.cells:
+            context = carried.contexts[cell.context.key]
+            if isinstance(context, ContextReport) and context.queries:
+                carried.results.append(CellResult(cell, _kept(kept, cell, context.fingerprint)))
+        observer.stage("scoring")
+        score_cells(carried, crew)
+    return carried
+
+
+def _kept(kept: dict[str, StoredCell], cell: CellSpec, fingerprint: str) -> StoredCell:
+    stored = kept.get(cell.name)
+    if stored is None:
+        raise RunFolderError(f"{cell.title} is not stored", "repeat the run's command to finish it")
+    if stored.record["data"] != fingerprint:
+        raise RunFolderError(
+            f"{cell.title}: the dataset is not the one its answers were made for", "run again in another --out"
+        )
+    return stored
+
+
+def score_cells(carried: Carried, crew: Crew) -> None:
+    """Score every stored cell, context by context."""
+    jobs = []
+    for context in carried.plan.contexts:
+        folders = tuple(r.stored.folder for r in carried.results if r.stored and r.cell.context.key == context.key)
+        plan = carried.plan
+        if folders:
+            jobs.append(ScoreJob(context, folders, plan.metrics, plan.panel, plan.config.resamples))
+    started = time.monotonic()
+    for job, scores in results_of(crew.carry_out(score_context, jobs)):
+        carried.scores[job.context.key] = scores
+    carried.time.scoring = time.monotonic() - started
+
+
+def _describe_contexts(carried: Carried, crew: Crew) -> None:
+    started = time.monotonic()
+    jobs = [(context, carried.plan.config.asked) for context in carried.plan.contexts]
+    for (context, _), report in crew.carry_out(_describe, jobs):
+        if isinstance(report, BenchError):
+            raise report
+        carried.contexts[context.key] = report
+    carried.time.contexts = time.monotonic() - started
+
+
+def _describe(job: tuple[ContextSpec, int]) -> ContextReport:
+    return describe_context(*job)
+
+
+def _generate(carried: Carried, crew: Crew, store: RunStore, observer: Observer) -> None:
+    pending = _take_stock(carried, store, observer)
+    parts = _parts(list(pending.values()), carried.time.jobs)
+    for part in parts:
+        if not pending[part.folder].waiting:
+            observer.cell_started(part.cell)
+        pending[part.folder].waiting += 1
+    observer.stage("generating")
+    for part, report in crew.carry_out(run_part, parts, lambda: _show(pending, observer)):
+        cell = pending[part.folder]
+        cell.waiting -= 1
+        if isinstance(report, BaseException):
+            cell.failure = f"{type(report).__name__}: {report}"
+        else:
+            carried.time.add(report)
+        if cell.waiting == 0:
+            del pending[part.folder]
+            _close(cell, carried, store, observer)
+    for cell in list(pending.values()):  # every shard was there, only the record was missing
+        _close(cell, carried, store, observer)
+    order = {cell.title: i for i, cell in enumerate(carried.plan.cells)}
+    carried.results.sort(key=lambda r: order[r.cell.title])
+
+
+def _take_stock(carried: Carried, store: RunStore, observer: Observer) -> dict[Path, _Pending]:
+    """Sort the plan's cells into those that are stored, those with nothing to ask, and those still to be done."""
+    pending: dict[Path, _Pending] = {}
+    for cell in carried.plan.cells:
+        context = carried.contexts[cell.context.key]
+        if isinstance(context, Exception):
+            carried.results.append(CellResult(cell, None, f"classifier failed: {type(context).__name__}: {context}"))
+        elif not context.queries:
+            why = f"the classifier puts no test row in class {context.facts['undesired']!r}: nothing to ask"
+            carried.results.append(CellResult(cell, None, why))
+        else:
+            key = cell.key(context.fingerprint)
+            folder = store.cell_folder(cell, key)
+            stored = store.finished(folder, key)
+            if stored is not None:
+                carried.results.append(CellResult(cell, stored))
+                observer.cell_finished(cell, stored.record, reused=True)
+                continue
+            shards = math.ceil(context.queries / cell.shard_size)
+            pending[folder] = _Pending(
+                cell, Identity(key, context.fingerprint), folder, shards, store.missing_shards(folder, shards)
+            )
+    observer.planned(len(carried.plan.cells), sum(len(p.missing) for p in pending.values()))
+    return pending
+
+
+def _parts(pending: list[_Pending], jobs: int) -> list[Part]:
+    """Cells as parts for workers: those that answer one query at a time first, because they take longest, and split
+    when there are too few of them to keep every worker busy."""
+    singly = [p for p in pending if p.cell.generator_class.batch_size is not None]
+    batched = [p for p in pending if p.cell.generator_class.batch_size is None]
+    pieces = max(1, math.ceil(2 * jobs / max(1, len(singly)))) if jobs > 1 else 1
+    parts = []
+    for p in singly:
+        count = min(pieces, jobs, len(p.missing))
+        parts += [Part(p.cell, p.folder, p.missing[i::count]) for i in range(count)]
+    return parts + [Part(p.cell, p.folder, p.missing) for p in batched if p.missing]
+
+
+def _close(cell: _Pending, carried: Carried, store: RunStore, observer: Observer) -> None:
+    if cell.failure:
+        carried.results.append(CellResult(cell.cell, None, cell.failure))
+        observer.warn(f"{cell.cell.title}: {cell.failure}")
+        return
+    stored = store.finish(cell.folder, cell.identity, cell.cell, cell.shards)
+    carried.results.append(CellResult(cell.cell, stored))
+    observer.cell_finished(cell.cell, stored.record, reused=False)
+
+
+def _show(pending: dict[Path, _Pending], observer: Observer) -> None:
+    done = sum(shard_marker(p.folder, n).exists() for p in pending.values() if p.waiting for n in p.missing)
+    observer.shards_in_flight(done)

@@ -1,0 +1,114 @@
+"""Scoring: a pure function of what is stored, the dataset, and the panel of classifiers.
+
+One job scores all cells of a context, so that the reference models (LOF, neighbours, panel) are fitted once for all.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sensecf_bench.contracts import Metric, Sums
+from sensecf_bench.engine.files import CorruptError
+from sensecf_bench.engine.judge import as_if_factuals_were_answers, judge
+from sensecf_bench.engine.store import load_cell
+from sensecf_bench.engine.worker import data_for, explained_for
+from sensecf_bench.errors import RunFolderError
+from sensecf_bench.judged import Judged, Reference
+from sensecf_bench.metrics.bootstrap import Estimate, estimates
+from sensecf_bench.schema import QUERY_ID
+
+if TYPE_CHECKING:
+    from sensecf_bench.engine.plan import Component, ContextSpec
+
+_references: OrderedDict[str, Reference] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """The finished cells of one context, and what to score them with."""
+
+    context: ContextSpec
+    folders: tuple[Path, ...]
+    metrics: tuple[Component, ...]
+    panel: tuple[Component, ...]
+    resamples: int
+
+
+@dataclass(frozen=True, eq=False)
+class CellScore:
+    """A cell's estimates, and the sums they came from, for pooling with other cells."""
+
+    folder: Path
+    ids: tuple[str, ...]  # of the queries, in the order of the sums
+    estimates: Mapping[str, Estimate]
+    sums: Mapping[str, Sums]
+    errors: Mapping[str, str]  # metrics that raised, and what
+
+
+@dataclass(frozen=True)
+class ContextScore:
+    """All scores of a context, and those of its factual rows where a metric means something for them."""
+
+    cells: tuple[CellScore, ...]
+    factuals: Mapping[str, Estimate]
+
+
+def score_context(job: ScoreJob) -> ContextScore:
+    """Raises RunFolderError when a stored cell is missing or corrupt."""
+    data = data_for(job.context)
+    reference = _reference(job.context)
+    others = [c for c in job.panel if c.name != job.context.classifier.name]
+    panel = [explained_for(replace(job.context, classifier=c)) for c in others]
+    metrics: list[Metric] = [c.make() for c in job.metrics]
+    cells: list[CellScore] = []
+    factuals: dict[str, Estimate] = {}
+    for folder in job.folders:
+        try:
+            cell = load_cell(folder)
+        except CorruptError as error:
+            raise RunFolderError(
+                f"{folder.name}: {error}", "run again: the cell is set aside and recomputed"
+            ) from error
+        if cell is None:
+            raise RunFolderError(f"{folder.name} has no record", "run again to finish it")
+        judged = judge(cell.queries(), cell.rows(), reference, panel, data)
+        ids = tuple(cell.queries()[QUERY_ID])
+        cells.append(_score(folder, ids, judged, metrics, job.resamples))
+        if not factuals:
+            own = [m for m in metrics if m.of_factuals]
+            factuals = dict(_score(folder, ids, as_if_factuals_were_answers(judged), own, job.resamples).estimates)
+    return ContextScore(tuple(cells), factuals)
+
+
+def _score(folder: Path, ids: tuple[str, ...], judged: Judged, metrics: Sequence[Metric], resamples: int) -> CellScore:
+    sums: dict[str, Sums] = {}
+    errors: dict[str, str] = {}
+    for metric in metrics:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                sums[metric.name] = metric.sums(judged)
+        except Exception as error:  # noqa: BLE001 a stranger's metric may raise anything; it is shown, and costs itself
+            errors[metric.name] = f"{type(error).__name__}: {error}"
+    measured = [(m, sums[m.name]) for m in metrics if m.name in sums]
+    found = dict(estimates(measured, np.array(ids), resamples=resamples)) if ids else {}
+    for metric in metrics:
+        if metric.name not in found:
+            found[metric.name] = Estimate(None, None, None, 0, 0, len(ids))
+    return CellScore(folder, ids, {m.name: found[m.name] for m in metrics}, sums, errors)
+
+
+def _reference(spec: ContextSpec) -> Reference:
+    if spec.data_key not in _references:
+        data = data_for(spec)
+        _references[spec.data_key] = Reference(data.matrix[data.train], data.labels[data.train])
+        while len(_references) > 4:
+            _references.popitem(last=False)
+    return _references[spec.data_key]

@@ -1,0 +1,247 @@
+"""The leaderboard in markdown: a pure function of the results document, one file a dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+HEADLINE = (
+    "validity",
+    "cross-validity",
+    "sparsity",
+    "distance",
+    "plausibility",
+    "plausibility-lof",
+    "plausibility-knn",
+    "actionability",
+    "copying",
+    "cost-seconds",
+)
+ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
+NOTHING = "–"
+
+
+def datasets_in(results: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys(entry["dataset"] for entry in results["summary"]))
+
+
+def only(results: Mapping[str, Any], dataset: str) -> dict[str, Any]:
+    """The part of a results document that one dataset's leaderboard is made from."""
+    parts = {
+        name: [entry for entry in results[name] if entry["dataset"] == dataset]
+        for name in ("contexts", "rows", "factuals", "summary")
+    }
+    about = [line for line in results["notes"] if line.startswith(f"{dataset} · ")]
+    drift = [line for line in results["drift"] if f" on {dataset} · " in line]
+    return {**results, **parts, "notes": about, "drift": drift}
+
+
+def render(results: Mapping[str, Any]) -> str:
+    """The whole leaderboard of a results document."""
+    return "\n".join(render_dataset(only(results, dataset)) for dataset in datasets_in(results))
+
+
+def render_dataset(results: Mapping[str, Any]) -> str:
+    """The leaderboard of a results document about one dataset (see `only`)."""
+    dataset = results["summary"][0]["dataset"]
+    headline = [m for m in HEADLINE if m in results["metrics"]]
+    others = [m for m in results["metrics"] if m not in headline]
+    sections = [f"# Leaderboard: {dataset}", _about(results)]
+    if results["drift"]:
+        sections.append("**The sentinels have drifted; do not trust this table:**\n\n" + _bullets(results["drift"]))
+    sections += [_ranking(results, headline), _how_to_read(results)]
+    sections += ["## Not ranked", _not_ranked(results)]
+    sections += ["## Outcomes", _outcomes(results)]
+    if others:
+        sections += ["## Further metrics", _metric_table(results, others, _ranked(results))]
+    sections += ["## By classifier and seed", _by_cell(results)]
+    sections += ["## The classifiers explained", _classifiers(results)]
+    if results["notes"]:
+        sections += ["## Notes", _bullets(results["notes"])]
+    sections += ["## What the columns mean", _glossary(results), "## Provenance", _provenance(results)]
+    return "\n\n".join(sections) + "\n"
+
+
+def records_hash(results: Mapping[str, Any]) -> str:
+    """A short hash of the records a leaderboard was made from."""
+    return hashlib.sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()[:16]
+
+
+# -- sections ------------------------------------------------------------------------------------------------------
+def _about(results: Mapping[str, Any]) -> str:
+    facts = next((c for c in results["contexts"] if "rows" in c), None)
+    if facts is None:
+        return ""
+    asked = sorted({c["queries"] for c in results["contexts"] if "queries" in c})
+    spread = f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
+    return (
+        f"{facts['source'] or 'A table of the user'}. {facts['rows']} rows, {facts['features']} features, split "
+        f"{facts['train']} / {facts['validation']} / {facts['test']}; classes {' and '.join(facts['classes'])}. Queries are "
+        f"test rows that the classifier puts in the undesired class, *{facts['undesired']}*: {spread} a cell."
+    )
+
+
+def _ranking(results: Mapping[str, Any], metrics: Sequence[str]) -> str:
+    entries = _ranked(results)
+    first = "validity" if "validity" in metrics else (metrics[0] if metrics else "")
+    sign = -1 if first and results["metrics"][first]["direction"] == "higher" else 1
+
+    def by_first_metric(entry: Mapping[str, Any]) -> tuple[float, str]:
+        value = entry["metrics"].get(first, {}).get("value")
+        return (sign * value if value is not None else float("inf"), entry["generator"])
+
+    return _metric_table(results, metrics, sorted(entries, key=by_first_metric), beside=True)
+
+
+def _metric_table(
+    results: Mapping[str, Any], metrics: Sequence[str], entries: Sequence[Mapping[str, Any]], beside: bool = False
+) -> str:
+    head = ["generator", *(f"{m} {ARROWS[results['metrics'][m]['direction']]}".strip() for m in metrics)]
+    rows = [[_name(e), *(_cell(e["metrics"].get(m), m in e["best"]) for m in metrics)] for e in entries]
+    if beside:
+        sentinels = [e for e in results["summary"] if e["sentinel"]]
+        rows += [[f"*{e['generator']}*", *(_cell(e["metrics"].get(m)) for m in metrics)] for e in sentinels]
+        rows.append(["*the factual rows*", *(_factual_cell(results, m) for m in metrics)])
+    return _table(head, rows)
+
+
+def _how_to_read(results: Mapping[str, Any]) -> str:
+    seeds, k = results["config"]["seeds"], results["config"]["k"]
+    classifiers = list(dict.fromkeys(c["classifier"] for c in results["contexts"]))
+    return (
+        f"Value [95 % interval] (queries scored). Pooled over {len(classifiers)} classifier(s) ({', '.join(classifiers)}) and "
+        f"seed(s) {', '.join(map(str, seeds))}; k = {k}. Validity, cross-validity and actionability keep every query they "
+        "speak of in the denominator; sparsity, distance and plausibility are means over the queries that were answered, "
+        "so read them beside validity. **Bold** marks the best value and those whose paired difference from it, on the "
+        "queries both answered, cannot be told from 0; nothing is bold where no ranked generator is clearly worse, and "
+        "seconds never are, because they depend on the machine. Rows in italics are calibration and not ranked."
+    )
+
+
+def _not_ranked(results: Mapping[str, Any]) -> str:
+    lines = [f"`{e['generator']}`: {e['not_ranked_because']}" for e in results["summary"] if not e["ranked"]]
+    lines += [f"`{s['generator']}`: skipped, {s['reason']}{_fix(s['fix'])}" for s in results["skipped"]]
+    return _bullets(lines) if lines else "Every generator was ranked."
+
+
+def _outcomes(results: Mapping[str, Any]) -> str:
+    names = list(dict.fromkeys(name for e in results["summary"] for name in e["outcomes"]))
+    rows = [
+        [_name(e), str(sum(e["outcomes"].values())), str(e["people"]), *(str(e["outcomes"].get(n, 0)) for n in names)]
+        for e in results["summary"]
+    ]
+    return _table(["generator", "queries", "people", *names], rows)
+
+
+def _by_cell(results: Mapping[str, Any]) -> str:
+    shown = [m for m in ("validity", "sparsity", "distance", "plausibility") if m in results["metrics"]]
+    rows = [
+        [r["generator"], r["classifier"], str(r["seed"]), r["status"], *(_cell(r["metrics"].get(m)) for m in shown)]
+        for r in sorted(results["rows"], key=lambda r: (r["generator"], r["classifier"], r["seed"]))
+    ]
+    return _table(["generator", "classifier", "seed", "status", *shown], rows)
+
+
+def _classifiers(results: Mapping[str, Any]) -> str:
+    rows = []
+    for c in results["contexts"]:
+        quality = c.get("quality", {})
+        measured = [_number(quality.get(name)) for name in ("accuracy", "f1", "auc")]
+        rows.append(
+            [c["classifier"], str(c["seed"]), *measured, str(c.get("test", NOTHING)), str(c.get("queries", NOTHING))]
+        )
+    return _table(["classifier", "seed", "accuracy", "F1 of the undesired class", "AUC", "test rows", "queries"], rows)
+
+
+def _glossary(results: Mapping[str, Any]) -> str:
+    return _bullets(f"`{name}` ({m['unit']}): {m['description']}" for name, m in results["metrics"].items())
+
+
+def _provenance(results: Mapping[str, Any]) -> str:
+    p = results["provenance"]
+    libraries = ", ".join(f"{name} {version}" for name, version in p["libraries"].items())
+    plugins = sorted(
+        {
+            f"{name} {version}"
+            for r in results["rows"]
+            for name, version in r["versions"].items()
+            if name not in ("class", "file")
+        }
+    )
+    lines = [
+        f"Made by `{command(results['config'])}` on {p['date']}.",
+        f"sensecf-bench {p['sensecf-bench']}, Python {p['python']}, {p['platform']}, {p['cores']} cores; {libraries}.",
+        *([f"Plugins and their libraries: {', '.join(plugins)}."] if plugins else []),
+        f"Intervals: percentile bootstrap over people, {results['config']['resamples']} resamples; Wilson's where a share is 0 or 1.",
+        f"Records: `{records_hash(results)}`. Generated by `sensecf-bench leaderboard build`; do not edit.",
+    ]
+    return _bullets(lines)
+
+
+def command(config: Mapping[str, Any]) -> str:
+    """The command line that repeats a run."""
+    from sensecf_bench.engine.config import RunConfig
+
+    defaults = RunConfig().model_dump(mode="json")
+    words = ["sensecf-bench run"]
+    for name, value in config.items():
+        always = name in ("generators", "datasets", "classifiers", "seeds")
+        if (value == defaults[name] and not always) or name in ("options", "plugins", "blocked", "jobs", "shard_size"):
+            continue
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        words.append(f"--{name.replace('_', '-')} {text}")
+    words += [f"--set {c}.{o}={json.dumps(v)}" for c, options in config["options"].items() for o, v in options.items()]
+    return " ".join(words)
+
+
+# -- cells ---------------------------------------------------------------------------------------------------------
+def _ranked(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [e for e in results["summary"] if e["ranked"]]
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    chosen = ", ".join(f"{k}={v}" for k, v in entry["options"].items())
+    return f"{entry['generator']} ({chosen})" if chosen else str(entry["generator"])
+
+
+def _cell(estimate: Mapping[str, Any] | None, best: bool = False) -> str:
+    if estimate is None or estimate["value"] is None:
+        return NOTHING
+    value = f"**{_number(estimate['value'])}**" if best else _number(estimate["value"])
+    interval = ""
+    if estimate["low"] is not None:
+        interval = f" [{_number(estimate['low'])}, {_number(estimate['high'])}]"
+    return f"{value}{interval} ({estimate['scored']})"
+
+
+def _factual_cell(results: Mapping[str, Any], metric: str) -> str:
+    """The mean over cells of what the factual rows themselves score, without an interval; their cells overlap."""
+    known = [f["metrics"][metric] for f in results["factuals"] if metric in f["metrics"]]
+    values = [e["value"] for e in known if e["value"] is not None]
+    if not values or len(values) < len(known):
+        return NOTHING
+    asked = sum(e["scored"] for e in known)
+    return f"{_number(sum(e['value'] * e['scored'] for e in known) / asked)} ({asked})" if asked else NOTHING
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    if value == 0 or value == 1:
+        return f"{value:g}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def _fix(fix: str) -> str:
+    return f"; to enable it: {fix}" if fix else ""
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)

@@ -1,0 +1,74 @@
+"""Leaderboards as files: a markdown file a dataset beside the records it was made from, and the check of both."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from sensecf_bench.engine.files import CorruptError, read_json, write_atomically, write_json
+from sensecf_bench.errors import RunFolderError, StaleError
+from sensecf_bench.reports.leaderboard import datasets_in, only, render_dataset
+
+
+def read_results(run: Path) -> dict[str, Any]:
+    """The results document of a run folder, or of a file. Raises RunFolderError."""
+    path = run / "results.json" if run.is_dir() else run
+    if not path.exists():
+        raise RunFolderError(f"{run} holds no results.json", "finish the run first: repeat its command")
+    try:
+        results: dict[str, Any] = read_json(path)
+        _ = results["summary"], results["rows"], results["metrics"]
+    except (CorruptError, KeyError, TypeError) as error:
+        raise RunFolderError(
+            f"{path} is not a results document: {error}", "write it anew: `sensecf-bench score RUN`"
+        ) from error
+    return results
+
+
+def build(run: Path, out: Path) -> list[Path]:
+    """Write `<dataset>.md` and `<dataset>.json` for each dataset of a run; returns the markdown files."""
+    results = read_results(run)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        written = []
+        for dataset in datasets_in(results):
+            records = only(results, dataset)
+            page = render_dataset(records)
+            write_json(out / f"{dataset}.json", records)
+            target = out / f"{dataset}.md"
+            write_atomically(target, lambda p, text=page: p.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+            written.append(target)
+    except OSError as error:
+        raise RunFolderError(f"cannot write to {out}: {error.strerror}", "choose another --out") from error
+    return written
+
+
+def check(folder: Path) -> list[str]:
+    """Render every leaderboard of a folder again from its records. Raises StaleError naming each that differs, with
+    its first differing line; returns the names of those that were checked."""
+    pages = {p.stem for p in folder.glob("*.md")} - {"README"}
+    records = {p.stem for p in folder.glob("*.json")}
+    if not pages | records:
+        raise RunFolderError(f"{folder} holds no leaderboards", "name a folder that `leaderboard build` wrote")
+    problems = [f"{name}.md has no records beside it" for name in sorted(pages - records)]
+    problems += [f"{name}.json has no leaderboard beside it" for name in sorted(records - pages)]
+    for name in sorted(pages & records):
+        try:
+            expected = render_dataset(json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            problems.append(f"{name}.json cannot be read: {type(error).__name__}: {error}")
+            continue
+        found = (folder / f"{name}.md").read_text(encoding="utf-8")
+        if found != expected:
+            problems.append(f"{name}.md is not what its records say: {_first_difference(expected, found)}")
+    if problems:
+        raise StaleError("; ".join(problems), "build it again: `sensecf-bench leaderboard build RUN --out FOLDER`")
+    return sorted(pages)
+
+
+def _first_difference(expected: str, found: str) -> str:
+    changes = difflib.unified_diff(expected.splitlines(), found.splitlines(), lineterm="", n=0)
+    lines = [line for line in changes if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    return " / ".join(line[:160] for line in lines[:2]) or "line endings"

@@ -1,0 +1,200 @@
+"""The machine-readable leaderboard: everything a report shows, in one JSON document.
+
+`rows` holds one entry a cell, `summary` one a dataset and generator, pooled over classifiers and seeds. A report is a
+pure function of this document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sensecf_bench.contracts import Metric
+from sensecf_bench.engine.plan import CellSpec
+from sensecf_bench.engine.provenance import provenance
+from sensecf_bench.engine.run import Carried, CellResult
+from sensecf_bench.engine.score import CellScore
+from sensecf_bench.engine.worker import ContextReport
+from sensecf_bench.metrics.bootstrap import Estimate
+from sensecf_bench.reports.pooling import Pool, best_of, pool
+from sensecf_bench.reports.sentinels import drift
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A cell with its score, where it has one."""
+
+    result: CellResult
+    context: ContextReport | None
+    score: CellScore | None
+
+    @property
+    def cell(self) -> CellSpec:
+        return self.result.cell
+
+    @property
+    def dataset(self) -> str:
+        return self.context.dataset if self.context else self.cell.context.dataset.name
+
+
+def build_results(carried: Carried) -> dict[str, Any]:
+    """The whole document. Only `timing`, `provenance` and metrics marked `timing` differ between two equal runs."""
+    metrics: list[Metric] = [c.make() for c in carried.plan.metrics]
+    scored = [_scored(carried, result) for result in carried.results]
+    rows = [_row(item) for item in scored]
+    return {
+        "format": FORMAT,
+        "config": carried.plan.config.model_dump(mode="json"),
+        "metrics": {m.name: _metric(m) for m in metrics},
+        "contexts": _contexts(carried),
+        "rows": rows,
+        "factuals": _factuals(carried),
+        "summary": _summary(scored, metrics, carried.plan.config.resamples),
+        "skipped": [asdict(s) for s in carried.plan.skipped],
+        "notes": _notes(carried),
+        "drift": drift(rows),
+        "timing": asdict(carried.time),
+        "provenance": provenance(),
+    }
+
+
+def _scored(carried: Carried, result: CellResult) -> Scored:
+    context = carried.contexts.get(result.cell.context.key)
+    scores = carried.scores.get(result.cell.context.key)
+    score = None
+    if result.stored is not None and scores is not None:
+        score = next(s for s in scores.cells if s.folder == result.stored.folder)
+    return Scored(result, context if isinstance(context, ContextReport) else None, score)
+
+
+def _row(item: Scored) -> dict[str, Any]:
+    cell, stored = item.cell, item.result.stored
+    record: dict[str, Any] = (
+        stored.record if stored else {"status": "failed", "reason": item.result.reason, "asked": 0, "outcomes": {}}
+    )
+    return {
+        "dataset": item.dataset,
+        "classifier": cell.context.classifier.name,
+        "generator": cell.generator.name,
+        "seed": cell.context.seed,
+        "options": _chosen_options(cell),
+        "versions": dict(cell.generator.versions),
+        "status": record["status"],
+        "reason": record["reason"],
+        "asked": record["asked"],
+        "outcomes": record["outcomes"],
+        "metrics": _estimates(item.score.estimates if item.score else {}),
+        "metric_errors": dict(item.score.errors) if item.score else {},
+        "fit": {name: record["fit"][name] for name in ("seconds", "calls", "rows")} if "fit" in record else None,
+    }
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    return {
+        "direction": metric.direction,
+        "unit": metric.unit,
+        "version": metric.version,
+        "timing": metric.timing,
+        "description": (type(metric).__doc__ or "").strip().splitlines()[0],
+    }
+
+
+def _contexts(carried: Carried) -> list[dict[str, Any]]:
+    entries = []
+    for spec in carried.plan.contexts:
+        report = carried.contexts[spec.key]
+        entry: dict[str, Any] = {"classifier": spec.classifier.name, "seed": spec.seed}
+        if isinstance(report, Exception):
+            entry |= {"dataset": spec.dataset.name, "failure": f"{type(report).__name__}: {report}"}
+        else:
+            quality = {name: (None if value != value else value) for name, value in report.quality.items()}
+            entry |= {"dataset": report.dataset, "queries": report.queries, "quality": quality, **report.facts}
+            entry["fingerprint"] = report.fingerprint
+        entries.append(entry)
+    return entries
+
+
+def _factuals(carried: Carried) -> list[dict[str, Any]]:
+    entries = []
+    for spec in carried.plan.contexts:
+        report, scores = carried.contexts[spec.key], carried.scores.get(spec.key)
+        if isinstance(report, ContextReport) and scores is not None:
+            entry = {"dataset": report.dataset, "classifier": spec.classifier.name, "seed": spec.seed}
+            entries.append({**entry, "metrics": _estimates(scores.factuals)})
+    return entries
+
+
+def _summary(scored: Sequence[Scored], metrics: Sequence[Metric], resamples: int) -> list[dict[str, Any]]:
+    entries = []
+    for dataset in dict.fromkeys(item.dataset for item in scored):
+        here = [item for item in scored if item.dataset == dataset]
+        pools: dict[str, Pool] = {}
+        for name in dict.fromkeys(item.cell.generator.name for item in here):
+            mine = [item for item in here if item.cell.generator.name == name]
+            pools[name] = pool([(_key(i), i.score) for i in mine], metrics, resamples)
+            entries.append(_pooled_entry(dataset, mine, pools[name]))
+        ranked = [e["generator"] for e in entries if e["dataset"] == dataset and e["ranked"]]
+        best = best_of({name: pools[name] for name in ranked}, metrics, resamples)
+        for entry in entries:
+            if entry["dataset"] == dataset:
+                entry["best"] = sorted(m for m, names in best.items() if entry["generator"] in names)
+    return entries
+
+
+def _pooled_entry(dataset: str, mine: Sequence[Scored], pooled: Pool) -> dict[str, Any]:
+    cls = mine[0].cell.generator_class
+    failed = [i for i in mine if i.result.stored is None or i.result.stored.record["status"] == "failed"]
+    why = ""
+    if cls.sentinel:
+        why = "sentinel: a known answer that calibrates the table"
+    elif failed:
+        first = failed[0].result
+        reason = first.reason or (first.stored.record["reason"] if first.stored else "")
+        why = f"{len(failed)} of {len(mine)} cells failed; the first: {reason}"
+    outcomes: dict[str, int] = {}
+    for item in mine:
+        for name, count in (item.result.stored.record["outcomes"] if item.result.stored else {}).items():
+            outcomes[name] = outcomes.get(name, 0) + count
+    return {
+        "dataset": dataset,
+        "generator": mine[0].cell.generator.name,
+        "options": _chosen_options(mine[0].cell),
+        "access": cls.access,
+        "sentinel": cls.sentinel,
+        "cells": len(mine),
+        "ranked": not why,
+        "not_ranked_because": why,
+        "people": pooled.people,
+        "outcomes": outcomes,
+        "metrics": _estimates(pooled.estimates),
+        "best": [],
+    }
+
+
+def _notes(carried: Carried) -> list[str]:
+    config, notes = carried.plan.config, []
+    for spec in carried.plan.contexts:
+        report = carried.contexts[spec.key]
+        if isinstance(report, ContextReport) and config.queries is not None and report.queries < config.queries:
+            notes.append(
+                f"{report.dataset} · {spec.classifier.name} · seed {spec.seed}: {config.queries} queries asked for, "
+                f"{report.queries} test rows are in the undesired class; all of them were used"
+            )
+    return notes
+
+
+def _chosen_options(cell: CellSpec) -> dict[str, Any]:
+    """The options that differ from the generator's defaults."""
+    defaults = cell.generator_class.Options().model_dump(mode="json")
+    return {name: value for name, value in cell.generator.options.items() if value != defaults.get(name)}
+
+
+def _estimates(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+    return {name: asdict(estimate) for name, estimate in estimates.items()}
+
+
+def _key(item: Scored) -> str:
+    return f"{item.cell.context.classifier.name}\x1f{item.cell.context.seed}"
