@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from sensecf_bench.contracts import PluginKind
 from sensecf_bench.errors import Unavailable
-from sensecf_bench.registry import Registry, discover
+
+if TYPE_CHECKING:
+    from sensecf_bench.contracts import PluginKind
+    from sensecf_bench.registry import Registry
 
 
 class What(StrEnum):
@@ -28,6 +30,8 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """List generators, classifiers, metrics, datasets or plugins."""
+    from sensecf_bench.registry import discover
+
     registry = discover(plugin or ())
     entries = _plugins(registry) if what is What.plugins else _entries(cast("PluginKind", what.value[:-1]), registry)
     if as_json:

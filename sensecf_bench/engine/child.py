@@ -6,6 +6,7 @@ classifier, and believes nothing it is told.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import sys
@@ -37,13 +38,8 @@ def child_main(pipe: Connection[Any, Any], log: str) -> None:
     """Serve one generator until told to stop; its output goes to the file `log`."""
     die_with_parent()
     _redirect_output(log)
-    try:
+    with contextlib.suppress(EOFError, BrokenPipeError):  # the worker is gone: there is nobody left to tell
         _serve(pipe)
-    except (EOFError, BrokenPipeError):
-        pass  # the worker is gone: there is nobody left to tell
-    finally:
-        sys.stdout.flush()
-        os._exit(0)
 
 
 def _serve(pipe: Connection[Any, Any]) -> None:

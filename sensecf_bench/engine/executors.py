@@ -41,7 +41,8 @@ class LocalPool(ProcessPoolExecutor):
     """Worker processes that ignore interrupts and die with the process that started them."""
 
     def __init__(self, jobs: int) -> None:
-        super().__init__(jobs, mp_context=fork_server(WORKER_PRELOAD), initializer=initialise)
+        with quiet_start():
+            super().__init__(jobs, mp_context=fork_server(WORKER_PRELOAD), initializer=initialise)
 
     def submit(
         self, fn: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs

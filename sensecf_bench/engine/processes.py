@@ -34,8 +34,12 @@ def quiet_start() -> Iterator[None]:
     main = sys.modules["__main__"]
     hidden: dict[str, Any] = {n: main.__dict__.pop(n) for n in ("__file__", "__spec__") if n in main.__dict__}
     main.__dict__["__spec__"] = None
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    before = {name: os.environ.get(name) for name in (*ONE_THREAD, "PYTHONWARNINGS")}
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    # A generator that was killed leaves semaphores behind; Python cleans them up and need not say so at exit.
+    os.environ["PYTHONWARNINGS"] = ",".join(
+        filter(None, [before["PYTHONWARNINGS"], "ignore:resource_tracker:UserWarning"])
+    )
     try:
         yield
     finally:
