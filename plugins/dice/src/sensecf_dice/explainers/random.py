@@ -1,0 +1,125 @@
+"""DiCE's random sampling on matrices. Imports dice_ml."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from dice_ml.diverse_counterfactuals import CounterfactualExamples
+from dice_ml.explainer_interfaces.dice_random import DiceRandom
+
+from sensecf_dice.codec import OUTCOME
+from sensecf_dice.explainers.swift import Swift
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sensecf_dice.codec import Matrix
+
+
+class SwiftRandom(Swift, DiceRandom):  # type: ignore[misc]  # dice_ml is untyped
+    """Upstream writes 1000 cells one at a time into a DataFrame for every round; here a round is one assignment."""
+
+    def prepare(self, target: int) -> None:
+        """Random sampling needs no tree."""
+
+    def _generate_counterfactuals(
+        self,
+        query_instance: pd.DataFrame,
+        total_CFs: int,  # noqa: N803
+        desired_range: Any = None,
+        desired_class: Any = "opposite",
+        permitted_range: Any = None,
+        features_to_vary: Any = "all",
+        stopping_threshold: float = 0.5,
+        posthoc_sparsity_param: float | None = 0.1,
+        posthoc_sparsity_algorithm: str = "linear",
+        sample_size: int = 1000,
+        random_seed: int | None = None,
+        verbose: bool = False,
+        limit_steps_ls: int = 10000,
+    ) -> CounterfactualExamples:
+        """Follows `DiceRandom._generate_counterfactuals` draw by draw."""
+        self.features_to_vary = self.setup(features_to_vary, permitted_range, query_instance, feature_weights=None)
+        factual = self.codec.matrix(query_instance)
+        scores = self.predict_fn(query_instance)
+        self.num_output_nodes = scores.shape[1]
+        self.target_cf_class = self.infer_target_cfs_class(desired_class, scores[0], self.num_output_nodes)
+        self.stopping_threshold = stopping_threshold
+        if self.target_cf_class == 0 and stopping_threshold > 0.5:
+            self.stopping_threshold = 0.25
+        elif self.target_cf_class == 1 and stopping_threshold < 0.5:
+            self.stopping_threshold = 0.75
+
+        rows = self._search(factual, total_CFs, sample_size, random_seed)
+        found, sparse = None, None
+        query = self.data_interface.prepare_query_instance(query_instance)
+        query[OUTCOME] = self.get_model_output_from_scores(scores)
+        if len(rows):
+            found = self.codec.frame(rows)
+            found[OUTCOME] = self.get_model_output_from_scores(self.model.scores(rows))
+            sparse = found
+            if posthoc_sparsity_param:
+                sparse = self.do_posthoc_sparsity_enhancement(
+                    found, query, posthoc_sparsity_param, posthoc_sparsity_algorithm, limit_steps_ls
+                )
+        return CounterfactualExamples(
+            data_interface=self.data_interface,
+            final_cfs_df=found,
+            test_instance_df=query,
+            final_cfs_df_sparse=sparse,
+            posthoc_sparsity_param=posthoc_sparsity_param,
+            desired_class=self.target_cf_class,
+            desired_range=desired_range,
+            model_type=self.model.model_type,
+        )
+
+    def _search(self, factual: Matrix, wanted: int, size: int, seed: int | None) -> Matrix:
+        """Change one more randomly chosen feature of each of `size` copies of the query until enough of them flip."""
+        samples = self._samples(factual, size, seed)
+        columns = np.array([self.codec.column_of[name] for name in self.features_to_vary])
+        candidates = np.repeat(factual, size, axis=0)
+        everyone = np.arange(size)
+        found: dict[bytes, Matrix] = {}
+        for changes in range(1, len(columns) + 1):
+            chosen = columns[np.random.choice(len(columns), size)]
+            candidates[everyone, chosen] = samples[everyone, chosen]
+            of_one = self.model.scores(candidates)[:, 1]
+            valid = of_one >= self.stopping_threshold if self.target_cf_class else of_one <= self.stopping_threshold
+            for i in np.flatnonzero(valid):
+                found.setdefault(candidates[i].tobytes(), candidates[i].copy())
+            # Upstream's rule: at least two rounds, so that sparsity does not come from the first round alone.
+            if valid.any() and changes >= 2 and len(found) >= wanted:
+                break
+        rows = np.array(list(found.values())).reshape(len(found), factual.shape[1])
+        return rows[np.random.choice(len(rows), wanted, replace=False)] if len(rows) > wanted else rows
+
+    def _samples(self, factual: Matrix, size: int, seed: int | None) -> Matrix:
+        """`size` values for each feature that varies, all drawn at once per feature."""
+        if seed is not None:
+            random.seed(seed)
+        samples = np.repeat(factual, size, axis=0)
+        precisions = self.data_interface.get_decimal_precisions(output_type="dict")
+        varies = set(self.features_to_vary)
+        for name in self.codec.names:
+            if name not in varies:
+                continue
+            allowed = self.feature_range[name]
+            if name in self.codec.levels:
+                if seed is not None:
+                    random.seed(seed)
+                drawn = random.choices(self.codec.codes(name, allowed).tolist(), k=size)
+            else:
+                drawn = self.get_continuous_samples(allowed[0], allowed[1], precisions[name], size=size, seed=seed)
+            samples[:, self.codec.column_of[name]] = drawn
+        return samples
+
+    def get_continuous_samples(
+        self, low: Any, high: Any, precision: int, size: int = 1000, seed: int | None = None
+    ) -> Any:
+        if seed is not None:
+            np.random.seed(seed)
+        if precision == 0:
+            return np.random.randint(low, high + 1, size).astype(np.float64)
+        return np.round(np.random.uniform(low, high + 10**-precision, size), precision)
