@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -39,7 +40,7 @@ class Feature(BaseModel):
     that means anything, in the feature's unit; `direction` says which way a change may go.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(min_length=1)
     kind: Kind
@@ -271,17 +272,14 @@ class FeatureSchema:
 
 def encode_column(feature: Feature, values: NDArray[Any]) -> tuple[Matrix, Mask]:
     """Code one column; the mask marks the values outside the feature's domain (their code is NaN)."""
-    if feature.is_numeric:
-        if values.dtype.kind in "iuf":
-            codes = values.astype(np.float64)
-        else:
-            codes = np.array([_number(v) for v in values], dtype=np.float64)
-        return codes, ~np.isfinite(codes)
-    import pandas as pd
-
-    position = {level: float(i) for i, level in enumerate(feature.levels)}
-    which, distinct = pd.factorize(values, use_na_sentinel=False)
-    codes = np.array([position.get(level_name(v), np.nan) for v in distinct], dtype=np.float64)[which]
+    if feature.is_numeric and values.dtype.kind in "iuf":
+        codes = values.astype(np.float64)
+        codes[~np.isfinite(codes)] = np.nan
+    elif feature.is_numeric:
+        codes = np.array([_number(v) for v in values], dtype=np.float64)
+    else:
+        position = {level: float(i) for i, level in enumerate(feature.levels)}
+        codes = np.array([_position(v, position) for v in values], dtype=np.float64)
     return codes, np.isnan(codes)
 
 
@@ -297,4 +295,20 @@ def level_name(value: Any) -> str:
 def _number(value: Any) -> float:
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         return np.nan
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond what a float can hold
+        return np.nan
+    return number if np.isfinite(number) else np.nan
+
+
+def _position(value: Any, position: Mapping[str, float]) -> float:
+    """The position of a level; NaN for what is none, a missing value among them whatever the levels are called."""
+    if isinstance(value, str):
+        return position.get(value, np.nan)
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+        return np.nan
+    try:
+        return position.get(level_name(value), np.nan)
+    except ValueError:  # a whole number too long to be written out
+        return np.nan
