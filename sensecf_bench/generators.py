@@ -76,7 +76,9 @@ class RandomOpposite(_OppositeRow):
 
     def choose(self, factual: Matrix, reachable: Matrix, seed: int) -> Matrix:
         rng = np.random.default_rng(seed)
-        return reachable[rng.choice(len(reachable), size=min(self.task.k, len(reachable)), replace=False)]
+        chosen = rng.choice(len(reachable), size=min(self.task.k, len(reachable)), replace=False)
+        rows: Matrix = reachable[chosen]
+        return rows
 
 
 class NearestOpposite(_OppositeRow):
@@ -97,7 +99,8 @@ class NearestOpposite(_OppositeRow):
 def reachable_from(queries: QueryBatch, factual: Matrix, candidates: Matrix) -> NDArray[np.bool_]:
     """Which candidate rows of shape `(m, d)` break no rule of the schema for this factual row, shape `(m,)`."""
     broken = broken_rules(queries.schema, np.broadcast_to(factual, candidates.shape), candidates)
-    return ~np.any([mask.any(axis=1) for mask in broken.values()], axis=0)
+    reachable: NDArray[np.bool_] = ~np.any([mask.any(axis=1) for mask in broken.values()], axis=0)
+    return reachable
 
 
 @hookimpl

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from sensecf_bench.cli import data, leaderboard, listing, run, score
-from sensecf_bench.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, BenchError
+from sensecf_bench.errors import EXIT_INTERNAL, EXIT_OK, BenchError
 
 app = typer.Typer(
     name="sensecf-bench",
@@ -48,9 +48,6 @@ def main() -> None:
     except BenchError as error:
         typer.echo(f"error: {error}", err=True)
         code = error.exit_code
-    except KeyboardInterrupt:
-        typer.echo("interrupted; finished work is kept: repeat the command to go on", err=True)
-        code = EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 the last line of defence: whatever comes here is ours to mend
         import traceback
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sensecf_bench.errors import EXIT_CELLS_FAILED, EXIT_OK
+from sensecf_bench.errors import EXIT_CELLS_FAILED, EXIT_INTERRUPTED, EXIT_OK
 
 if TYPE_CHECKING:
     from sensecf_bench.api import Run
@@ -72,8 +71,12 @@ def run(
         return
     from sensecf_bench.cli.progress import progress
 
-    with progress() as observer, contextlib.suppress(BrokenPipeError):
-        finished = api.run(settings, folder, observer)
+    try:
+        with progress() as observer:
+            finished = api.run(settings, folder, observer)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; finished work is kept: repeat the command to go on", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     raise typer.Exit(_verdict(finished))
 
 

@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
-from sensecf_bench.engine.processes import fork_server, quiet_start
+from sensecf_bench.engine.processes import fork_server, quiet_start, warm_up
 from sensecf_bench.engine.worker import initialise
 
 Arguments = ParamSpec("Arguments")
@@ -40,9 +40,10 @@ WORKER_PRELOAD = (
 class LocalPool(ProcessPoolExecutor):
     """Worker processes that ignore interrupts and die with the process that started them."""
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, preload: tuple[str, ...]) -> None:
+        warm_up(WORKER_PRELOAD)
         with quiet_start():
-            super().__init__(jobs, mp_context=fork_server(WORKER_PRELOAD), initializer=initialise)
+            super().__init__(jobs, mp_context=fork_server(), initializer=initialise, initargs=(preload,))
 
     def submit(
         self, fn: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -54,9 +55,9 @@ class LocalPool(ProcessPoolExecutor):
 class Crew:
     """A pool that is renewed when one of its workers dies, up to three times, and leaves nobody behind."""
 
-    def __init__(self, jobs: int) -> None:
-        self._jobs, self._deaths = jobs, 0
-        self._pool = LocalPool(jobs)
+    def __init__(self, jobs: int, preload: tuple[str, ...] = ()) -> None:
+        self._jobs, self._preload, self._deaths = jobs, preload, 0
+        self._pool = LocalPool(jobs, preload)
 
     def carry_out(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], tick: Callable[[], None] = lambda: None
@@ -102,7 +103,7 @@ class Crew:
                 f"worker processes died {self._deaths} times, for want of memory perhaps; finished work is kept"
             )
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._pool = LocalPool(self._jobs)
+        self._pool = LocalPool(self._jobs, self._preload)
 
 
 def results_of(pairs: Iterator[tuple[Any, Result | Exception]]) -> Iterator[tuple[Any, Result]]:

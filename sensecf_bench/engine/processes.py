@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from typing import Any
@@ -19,13 +20,19 @@ from typing import Any
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def fork_server(preload: Sequence[str]) -> BaseContext:
-    """A context whose processes fork from a server that has imported `preload`; a plain spawn where there is none."""
+def fork_server() -> BaseContext:
+    """A context whose processes fork from this process's server (see `warm_up`); a plain spawn where there is none."""
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
+    return multiprocessing.get_context(method)
+
+
+def warm_up(preload: Sequence[str]) -> None:
+    """Start this process's fork server, which imports `preload` in the background. Without effect if it is running."""
+    context = fork_server()
+    if context.get_start_method() == "forkserver":
         context.set_forkserver_preload(list(preload))
-    return context
+        with quiet_start():
+            forkserver.ensure_running()
 
 
 @contextlib.contextmanager

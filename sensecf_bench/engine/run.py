@@ -81,7 +81,7 @@ def carry_out(plan: Plan, out: Path, observer: Observer) -> Carried:
     store = RunStore(out)
     store.open(plan.config, provenance())
     try:
-        with Crew(carried.time.jobs) as crew:
+        with Crew(carried.time.jobs, plan.preload) as crew:
             observer.stage("fitting classifiers")
             _describe_contexts(carried, crew)
             _generate(carried, crew, store, observer)

@@ -63,7 +63,7 @@ class Supervisor:
         self._explained, self._cell, self._scratch = explained, cell, scratch
         self._process: BaseProcess | None = None
         self.meter = Meter()
-        self._context = fork_server((*CHILD_PRELOAD, *cell.generator_class.preload))
+        self._context = fork_server()
 
     @property
     def alive(self) -> bool:

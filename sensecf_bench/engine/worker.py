@@ -19,8 +19,9 @@ from sensecf_bench.admission import ProtocolError
 from sensecf_bench.engine.answers import Ledger
 from sensecf_bench.engine.context import Data, Explained, fit_classifier, prepare_data
 from sensecf_bench.engine.files import write_json, write_table
-from sensecf_bench.engine.processes import die_with_parent
+from sensecf_bench.engine.processes import die_with_parent, warm_up
 from sensecf_bench.engine.supervisor import (
+    CHILD_PRELOAD,
     ChildCrashError,
     ChildProtocolError,
     ChildRaisedError,
@@ -41,10 +42,12 @@ _data: OrderedDict[str, Data] = OrderedDict()
 _explained: OrderedDict[str, Explained] = OrderedDict()
 
 
-def initialise() -> None:
-    """Prepare a worker process: an interrupt is the main process's business, and its death is ours."""
+def initialise(preload: tuple[str, ...] = ()) -> None:
+    """Prepare a worker process: an interrupt is the main process's business, and its death is ours. The fork server of
+    the generators' processes starts importing `preload` at once, while classifiers are being fitted."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
+    warm_up((*CHILD_PRELOAD, *preload))
 
 
 @dataclass(frozen=True)
