@@ -2,4 +2,4 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE / "golden")]  # building.py, and explained.py that NICEx's environment shares
+sys.path[:0] = [str(HERE), str(HERE / "golden")]  # nice_tasks.py, and nice_tables.py that NICEx's environment shares

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from building import answers_of, queries_of, schema_of, task_of
-from explained import TABLES, fit, reconstruction_error
+from nice_tables import TABLES, fit, reconstruction_error
+from nice_tasks import answers_of, queries_of, schema_of, task_of
 from sensecf_nice import Nice, NicePlausibility, NiceProximity, NiceSparsity
 from sensecf_nice.reconstruction import ReconstructionError
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from building import Counted, answers_of, queries_of, schema_of, task_of
-from explained import draw, fit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nice_tables import draw, fit
+from nice_tasks import Counted, answers_of, queries_of, schema_of, task_of
 from sensecf_nice import Nice, NicePlausibility, NiceProximity, NiceSparsity
 from sensecf_nice.distance import Heom, Reach
 
@@ -135,6 +135,21 @@ def test_unjustified_neighbours_may_be_misclassified():
         return sum(bool((wrong == row).all(axis=1).any()) for row in answers.values())
 
     assert copied(answers_of(justified, queries)) == 0 < copied(answers_of(anyone, queries))
+
+
+@pytest.mark.parametrize("cls", GENERATORS)
+def test_small_working_arrays_give_the_same_answers(cls, monkeypatch):
+    generator, queries, _ = fitted(cls, {"f0": {"mutable": False}, "f2": {"direction": "increase"}})
+    at_once = answers_of(generator, queries)
+    for module, limit in (
+        ("generators", "LARGEST_ARRAY"),
+        ("neighbours", "CELLS_PER_CALL"),
+        ("distance", "BLOCK_CELLS"),
+    ):
+        monkeypatch.setattr(f"sensecf_nice.{module}.{limit}", 1)
+    one_by_one = answers_of(generator, queries)
+    assert at_once.keys() == one_by_one.keys()
+    assert all(np.array_equal(at_once[i], one_by_one[i]) for i in at_once)
 
 
 @quick

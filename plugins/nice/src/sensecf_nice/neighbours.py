@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sensecf_nice.distance import Heom, Matrix, Reach
 
-ROWS_PER_CALL = 1 << 16
+CELLS_PER_CALL = 1 << 22  # numbers in the rows of one prediction call
 GROWTH = 8
 
 
@@ -42,7 +42,7 @@ def nearest_that_flips(
     order = np.argsort(distances, axis=1, kind="stable")[:, :most]
     searching, tried, width = np.arange(len(factuals)), 0, 1
     while len(searching) and tried < order.shape[1]:
-        width = max(1, min(width, ROWS_PER_CALL // len(searching)))
+        width = max(1, min(width, CELLS_PER_CALL // (len(searching) * factuals.shape[1])))
         near = candidates[order[searching, tried : tried + width]]  # (s, w, d)
         copies = reach.copy(factuals[searching, None], near)
         flipped = flips(copies.reshape(-1, copies.shape[2])).reshape(copies.shape[:2])

@@ -5,14 +5,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from explained import CLASSIFIERS, TABLES, draw, fit, reconstruction_error
 from nice import NICE
+from nice_tables import CLASSIFIERS, TABLES, draw, fit, reconstruction_error
 
 VARIANTS = ("none", "sparsity", "proximity", "plausibility")
 
 
 def answers(table, classifier, variant):
-    """The rows of the larger predicted class that are to be explained, and NICEx's row for each."""
+    """NICEx's row for each row that is to be explained."""
     rows, labels, asked = draw(table)
     predict_proba = fit(classifier, rows, labels)
     nicex = NICE(
