@@ -4,7 +4,8 @@
 
 Random rows, no generator: what is measured is scoring alone. One row a query, every query its own cluster (the dear
 case for the bootstrap), 2000 resamples, and a training set of 341 rows, as many as breast-cancer has. The claim: 1,000,000
-counterfactuals over 30 features stay under 2 GB and take time proportional to their number.
+counterfactuals over 30 features stay under 2 GB and take time proportional to their number. Processor time decides, since
+it says the same on a machine that others use too.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def measure(n: int) -> dict[str, object]:
     before = _peak_mb()
     seconds: dict[str, float] = {}
     measured = []
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     for cls in sensecf_metrics():
         lap = time.perf_counter()
         metric = cls()
@@ -87,6 +88,7 @@ def measure(n: int) -> dict[str, object]:
         "rows": n,
         "features": FEATURES,
         "seconds": round(time.perf_counter() - started, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
         "peak_mb": round(_peak_mb()),
         "of_which_input_mb": round(before),
         "seconds_by_step": seconds,
@@ -105,13 +107,14 @@ def markdown(records: list[dict], machine: str) -> str:
         f"All metrics and a bootstrap of 2000 resamples over {FEATURES} features, one row a query, each query its own",
         f"cluster; {machine}. Written by `python benchmarks/score_memory.py`.",
         "",
-        "| rows | seconds | µs per row | peak memory, MB | of which the input, MB |",
-        "|---:|---:|---:|---:|---:|",
+        "| rows | seconds | processor seconds | µs of processor per row | peak memory, MB | of which the input, MB |",
+        "|---:|---:|---:|---:|---:|---:|",
     ]
     for r in records:
-        per_row = 1e6 * r["seconds"] / r["rows"]
+        per_row = 1e6 * r["cpu_seconds"] / r["rows"]
         lines.append(
-            f"| {r['rows']:,} | {r['seconds']} | {per_row:.0f} | {r['peak_mb']:,} | {r['of_which_input_mb']:,} |"
+            f"| {r['rows']:,} | {r['seconds']} | {r['cpu_seconds']} | {per_row:.0f} | {r['peak_mb']:,} "
+            f"| {r['of_which_input_mb']:,} |"
         )
     steps = sorted(records[-1]["seconds_by_step"].items(), key=lambda item: -item[1])[:6]
     lines += ["", f"Longest steps at {records[-1]['rows']:,} rows: {', '.join(f'{k} {v} s' for k, v in steps)}.", ""]
@@ -132,8 +135,8 @@ def main() -> None:
     record = {"machine": machine, "limit_mb": LIMIT_MB, "runs": records}
     (RESULTS / "score_memory.json").write_text(json.dumps(record, indent=1) + "\n")
     (RESULTS / "score_memory.md").write_text(markdown(records, machine))
-    growth = (records[-1]["seconds"] / records[0]["seconds"]) / (SIZES[-1] / SIZES[0])
-    print(f"time grew {growth:.2f} times as fast as the number of rows", file=sys.stderr)
+    growth = (records[-1]["cpu_seconds"] / records[0]["cpu_seconds"]) / (SIZES[-1] / SIZES[0])
+    print(f"processor time grew {growth:.2f} times as fast as the number of rows", file=sys.stderr)
     if records[-1]["peak_mb"] > LIMIT_MB or growth > 1.3:
         raise SystemExit("the claim does not hold: see benchmarks/results/score_memory.md")
 
