@@ -138,9 +138,7 @@ def test_bytes_that_are_no_message_are_refused(data):
 
 
 @pytest.mark.xfail(reason="decode promises ValueError and lets others through")
-@pytest.mark.parametrize(
-    "data", [b"", b"\x02", struct.pack("<I", 2) + b"{}", struct.pack("<I", 2) + b"[]"
-)
+@pytest.mark.parametrize("data", [b"", b"\x02", struct.pack("<I", 2) + b"{}", struct.pack("<I", 2) + b"[]"])
 def test_bytes_too_short_or_of_another_shape_are_refused_alike(data):
     try:
         decode(data)

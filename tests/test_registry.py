@@ -1,0 +1,343 @@
+"""Discovery: what is not usable is reported with its reason, and costs the others nothing."""
+
+import importlib.metadata
+import subprocess
+import sys
+import textwrap
+from itertools import count
+
+import pytest
+
+from sensecf_bench.errors import PluginError, UnknownNameError
+from sensecf_bench.registry import BUILT_IN, ENTRY_POINTS, HOOKS, discover, find_class, load_file
+
+GOOD = """
+from sensecf_bench import Generator, hookimpl
+
+
+class Mine(Generator):
+    "Gives nothing back."
+
+    name = "mine"
+
+    class Options(Generator.Options):
+        width: int = 3
+
+    def generate(self, queries):
+        return None
+
+
+@hookimpl
+def sensecf_generators():
+    return [Mine]
+"""
+HEAD = "from sensecf_bench import Generator, Metric, Unavailable, hookimpl\n\n"
+BUILT_IN_NAMES = {
+    "generator": ["identity", "nearest-opposite", "random-opposite"],
+    "classifier": ["mlp", "random-forest", "svm", "xgboost"],
+    "dataset": ["breast-cancer", "diabetes-progression", "table"],
+}
+numbers = count()
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(source, name=None):
+        path = tmp_path / f"{name or f'plugin_{next(numbers)}'}.py"
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        return path
+
+    return write
+
+
+def found(files=(), blocked=()):
+    """Discovery without the plugins that happen to be installed."""
+    installed = [entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)]
+    return discover(files, [*installed, *blocked])
+
+
+def report_of(registry, name):
+    (report,) = [r for r in registry.reports if r.name == str(name)]
+    return report
+
+
+def assert_built_in_is_usable(registry):
+    for kind, names in BUILT_IN_NAMES.items():
+        assert set(names) <= set(registry.names(kind))
+    assert registry.names("metric")
+    assert all(report_of(registry, name).status == "ok" for name in BUILT_IN)
+
+
+# -- what is there ---------------------------------------------------------------------------------------------------
+def test_the_built_in_plugins_are_found_through_the_same_hooks():
+    registry = found()
+    assert_built_in_is_usable(registry)
+    assert {kind: registry.names(kind) for kind in BUILT_IN_NAMES} == BUILT_IN_NAMES
+    report = report_of(registry, "built-in generators")
+    assert report.provides == ("generator identity", "generator random-opposite", "generator nearest-opposite")
+    assert (report.distribution, report.version) == ("sensecf-bench", importlib.metadata.version("sensecf-bench"))
+
+
+def test_installed_plugins_are_all_reported():
+    registry = discover()
+    reported = {r.name for r in registry.reports}
+    assert reported == set(BUILT_IN) | {e.name for e in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+
+
+def test_a_single_file_plugin_is_found(written):
+    path = written(GOOD)
+    registry = found([path])
+    assert_built_in_is_usable(registry)
+    assert report_of(registry, path).status == "ok"
+    assert report_of(registry, path).provides == ("generator mine",)
+    assert registry.generator("mine").name == "mine"
+    assert registry.get("generator", "mine").plugin == str(path)
+
+
+def test_one_file_may_bring_several_kinds(written):
+    path = written(
+        """
+        from sensecf_bench import Classifier, Generator, hookimpl
+
+        class G(Generator):
+            name = "both"
+
+            def generate(self, queries): ...
+
+        class C(Classifier):
+            name = "both"
+
+            def fit(self, schema, rows, labels, seed): ...
+
+            def predict_proba(self, rows): ...
+
+        @hookimpl
+        def sensecf_generators():
+            return (G,)
+
+        @hookimpl
+        def sensecf_classifiers():
+            return [C]
+        """
+    )
+    registry = found([path])
+    assert report_of(registry, path).provides == ("generator both", "classifier both")
+    assert registry.generator("both").__name__ == "G"
+    assert registry.classifier("both").__name__ == "C"
+
+
+# -- what is broken --------------------------------------------------------------------------------------------------
+BROKEN = {
+    "import error": ("import a_module_nobody_wrote\n", "ModuleNotFoundError: No module named 'a_module_nobody_wrote'"),
+    "syntax error": ("def broken(:\n", "SyntaxError"),
+    "raises at import": ("raise RuntimeError('boom')\n", "RuntimeError: boom"),
+    "exits at import": ("raise SystemExit(3)\n", "SystemExit: 3"),
+    "exits by sys": ("import sys\nsys.exit('bye')\n", "SystemExit: bye"),
+    "hook raises": (HEAD + "@hookimpl\ndef sensecf_generators():\n    raise KeyError('boom')\n", "KeyError: 'boom'"),
+    "hook exits": (HEAD + "@hookimpl\ndef sensecf_generators():\n    raise SystemExit(1)\n", "SystemExit: 1"),
+    "misspelt hook": (HEAD + "@hookimpl\ndef sensecf_generator():\n    return []\n", "no such hook: sensecf_generator"),
+    "no hook": ("x = 1\n", "it implements no hook"),
+    "unmarked hook": ("def sensecf_generators():\n    return []\n", "it implements no hook"),
+    "empty": ("", "it implements no hook"),
+    "hook returns None": (HEAD + "@hookimpl\ndef sensecf_generators():\n    pass\n", "returned NoneType"),
+    "hook returns a class": (HEAD + "@hookimpl\ndef sensecf_generators():\n    return Generator\n", "returned ABCMeta"),
+    "not a generator": (HEAD + "@hookimpl\ndef sensecf_generators():\n    return [dict]\n", "is no Generator class"),
+    "another kind": (HEAD + "@hookimpl\ndef sensecf_generators():\n    return [Metric]\n", "is no Generator class"),
+    "an instance": (HEAD + "@hookimpl\ndef sensecf_generators():\n    return [3]\n", "3, which is no Generator class"),
+    "no name": (
+        HEAD + "class A(Generator):\n    pass\n\n@hookimpl\ndef sensecf_generators():\n    return [A]\n",
+        "A has no name",
+    ),
+    "a name that is no text": (
+        HEAD + "class A(Generator):\n    name = 3\n\n@hookimpl\ndef sensecf_generators():\n    return [A]\n",
+        "A has no name",
+    ),
+    "hook with an argument": (HEAD + "@hookimpl\ndef sensecf_generators(task):\n    return []\n", "task"),
+}
+
+
+@pytest.mark.parametrize(("source", "reason"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_plugin_is_named_with_its_reason_and_the_rest_stays_usable(written, source, reason):
+    path, good = written(source), written(GOOD)
+    registry = found([path, good])
+    report = report_of(registry, path)
+    assert report.status == "broken"
+    assert reason in report.reason
+    assert report.fix or "is no" in reason
+    assert report.provides == ()
+    assert report_of(registry, good).status == "ok"
+    assert "mine" in registry.names("generator")
+    assert_built_in_is_usable(registry)
+
+
+def test_a_plugin_that_is_partly_right_brings_nothing(written):
+    path = written(GOOD + "\n\n@hookimpl\ndef sensecf_metrics():\n    return ['validity']\n")
+    registry = found([path])
+    assert report_of(registry, path).status == "broken"
+    assert "mine" not in registry.names("generator")
+
+
+OBSERVER = "\n\n@hookimpl\ndef sensecf_cell_started(cell):\n    raise AssertionError('told though broken')\n"
+
+
+@pytest.mark.parametrize("fault", ["hook raises", "misspelt hook", "hook with an argument"])
+def test_a_broken_plugin_is_not_told_of_runs(written, fault):
+    registry = found([written(BROKEN[fault][0] + OBSERVER)])
+    assert registry.manager.hook.sensecf_cell_started(cell={}) == []
+
+
+def test_a_sound_plugin_is_told_of_runs(written):
+    source = HEAD + "@hookimpl\ndef sensecf_run_finished(summary):\n    summary.append('told')\n"
+    path = written(source)
+    registry = found([path])
+    assert report_of(registry, path).status == "ok"
+    heard = []
+    registry.manager.hook.sensecf_run_finished(summary=heard)
+    assert heard == ["told"]
+
+
+def test_a_plugin_that_bows_out_at_import_is_unavailable_with_its_fix(written):
+    path = written(HEAD + "raise Unavailable('no GPU here', 'use a machine with one')\n")
+    registry = found([path])
+    report = report_of(registry, path)
+    assert (report.status, report.reason, report.fix) == ("unavailable", "no GPU here", "use a machine with one")
+    assert_built_in_is_usable(registry)
+
+
+def test_an_interrupt_while_loading_is_not_swallowed(written):
+    with pytest.raises(KeyboardInterrupt):
+        found([written("raise KeyboardInterrupt\n")])
+
+
+def test_a_plugin_that_was_repaired_loads_at_the_next_discovery(written):
+    path = written("raise RuntimeError('not yet')\n")
+    assert report_of(found([path]), path).status == "broken"
+    path.write_text(GOOD, encoding="utf-8")
+    assert report_of(found([path]), path).status == "ok"
+
+
+@pytest.mark.parametrize("name", ["absent.py", "notes.txt", "."])
+def test_a_file_that_is_no_plugin_is_broken(tmp_path, name):
+    (tmp_path / "notes.txt").write_text(GOOD, encoding="utf-8")
+    path = tmp_path / name
+    report = report_of(found([path]), path)
+    assert report.status == "broken"
+    assert "is not a Python file that can be read" in report.reason
+    assert report.fix == "give the path of a .py file"
+
+
+# -- collisions and blocking -----------------------------------------------------------------------------------------
+def test_a_name_that_two_plugins_bring_is_refused_to_both_and_both_are_named(written):
+    one, other = written(GOOD), written(GOOD)
+    registry = found([one, other])
+    assert "mine" not in registry.names("generator")
+    for path in (one, other):
+        report = report_of(registry, path)
+        assert report.status == "broken"
+        assert str(one) in report.reason
+        assert str(other) in report.reason
+        assert "generator 'mine' is claimed by" in report.reason
+        assert report.fix == "rename or block one of them"
+    assert_built_in_is_usable(registry)
+
+
+def test_blocking_one_of_two_rivals_gives_the_name_to_the_other(written):
+    one, other = written(GOOD), written(GOOD)
+    registry = found([one, other], [str(one)])
+    assert report_of(registry, one).status == "blocked"
+    assert registry.get("generator", "mine").plugin == str(other)
+
+
+def test_a_stranger_cannot_take_the_place_of_a_sentinel(written):
+    path = written(GOOD.replace('"mine"', '"identity"'))
+    registry = found([path])
+    assert "identity" not in registry.names("generator")
+    for name in (path, "built-in generators"):
+        reason = report_of(registry, name).reason
+        assert str(path) in reason
+        assert "built-in generators" in reason
+    assert {"nearest-opposite", "random-opposite"} <= set(registry.names("generator"))
+    with pytest.raises(UnknownNameError) as caught:
+        registry.generator("identity")
+    assert "built-in generators" in caught.value.fix
+
+
+def test_one_name_for_two_kinds_is_no_collision(written):
+    path = written(GOOD.replace('"mine"', '"svm"'))
+    registry = found([path])
+    assert report_of(registry, path).status == "ok"
+    assert "svm" in registry.names("generator")
+    assert "svm" in registry.names("classifier")
+
+
+def test_a_blocked_plugin_is_not_even_imported(written, tmp_path):
+    path = written(f"open({str(tmp_path / 'trace')!r}, 'w').close()\n" + GOOD)
+    registry = found([path], [str(path)])
+    assert report_of(registry, path).status == "blocked"
+    assert "mine" not in registry.names("generator")
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_built_in_plugin_can_be_blocked_too():
+    registry = found(blocked=["built-in datasets"])
+    assert registry.names("dataset") == []
+    assert report_of(registry, "built-in datasets").reason == "blocked by configuration"
+
+
+# -- looking up ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", HOOKS.values())
+def test_an_unknown_name_is_refused_with_the_nearest(kind):
+    registry = found()
+    known = registry.names(kind)[0]
+    with pytest.raises(UnknownNameError, match=f"unknown {kind} '{known}x'; did you mean '{known}'"):
+        registry.get(kind, f"{known}x")
+
+
+def test_a_class_is_found_again_from_where_it_is(written):
+    registry = found([written(GOOD)])
+    for kind in HOOKS.values():
+        for name in registry.names(kind):
+            registered = registry.get(kind, name)
+            assert find_class(registered.where) is registered.cls
+    assert registry.get("generator", "identity").where == ("", "sensecf_bench.generators", "Identity")
+
+
+def test_a_class_of_a_file_is_found_again_in_another_process(written):
+    path = written(GOOD)
+    where = found([path]).get("generator", "mine").where
+    code = (
+        "from sensecf_bench.registry import find_class\n"
+        f"cls = find_class({where!r})\n"
+        "print(cls.name, cls().options.width, find_class(%r) is cls)" % (where,)
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=path.parent)
+    assert done.stdout.split() == ["mine", "3", "True"]
+
+
+def test_classes_within_classes_are_found_by_their_qualified_name(written):
+    path = written(GOOD)
+    assert find_class((str(path), "", "Mine.Options")).__name__ == "Options"
+
+
+def test_two_files_of_one_name_in_two_folders_are_two_plugins(tmp_path):
+    paths = []
+    for folder in ("a", "b"):
+        path = tmp_path / folder / "same_name_of_two.py"
+        path.parent.mkdir()
+        path.write_text(GOOD.replace('"mine"', f'"mine-{folder}"'), encoding="utf-8")
+        paths.append(path)
+    registry = found(paths)
+    assert {"mine-a", "mine-b"} <= set(registry.names("generator"))
+    for name in ("mine-a", "mine-b"):
+        assert find_class(registry.get("generator", name).where).name == name
+
+
+def test_loading_a_file_twice_gives_one_module_and_a_failed_load_leaves_none(written):
+    path = written(GOOD)
+    assert load_file(path) is load_file(path)
+    broken = written("raise RuntimeError('boom')\n")
+    with pytest.raises(RuntimeError):
+        load_file(broken)
+    assert not [name for name, module in sys.modules.items() if getattr(module, "__file__", None) == str(broken)]
+    with pytest.raises(PluginError):
+        load_file(path.with_name("absent.py"))
