@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensecf_bench.engine.config import RunConfig
+from sensecf_bench.engine.observers import Observer, Quiet
 from sensecf_bench.errors import NothingRan, RunFolderError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sensecf_bench.engine.observers import Observer
     from sensecf_bench.engine.plan import Plan
     from sensecf_bench.engine.run import Carried
     from sensecf_bench.registry import Registry
 
-__all__ = ["Run", "RunConfig", "default_folder", "load", "plan", "run", "score"]
+__all__ = ["Observer", "Quiet", "Run", "RunConfig", "default_folder", "load", "plan", "run", "score"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ def run(config: RunConfig | None = None, out: str | Path | None = None, observer
 
     Raises BenchError subclasses for whatever the user can mend; NothingRan when there was no cell to run.
     """
-    from sensecf_bench.engine.observers import Quiet, WithPlugins
+    from sensecf_bench.engine.observers import WithPlugins
     from sensecf_bench.engine.run import carry_out
 
     config = config or RunConfig()
@@ -122,7 +122,6 @@ def run(config: RunConfig | None = None, out: str | Path | None = None, observer
 def score(folder: str | Path, observer: Observer | None = None) -> Run:
     """Score the stored counterfactuals of a run again, with the metrics there are now; nothing is generated."""
     from sensecf_bench.engine.files import CorruptError, read_json
-    from sensecf_bench.engine.observers import Quiet
     from sensecf_bench.engine.run import rescore
 
     folder = Path(folder)
@@ -133,7 +132,7 @@ def score(folder: str | Path, observer: Observer | None = None) -> Run:
     except (CorruptError, KeyError, ValueError) as error:
         raise RunFolderError(f"{folder / 'run.json'} cannot be read: {error}", "repeat the run's command") from error
     planned, _ = plan(config)
-    return _publish(folder, rescore(planned, folder, observer or Quiet()))
+    return _publish(folder, rescore(planned, folder, observer or Quiet()), _timing_of(folder))
 
 
 def load(folder: str | Path) -> Run:
@@ -143,12 +142,25 @@ def load(folder: str | Path) -> Run:
     return Run(Path(folder), read_results(Path(folder)))
 
 
-def _publish(folder: Path, carried: Carried) -> Run:
+def _timing_of(folder: Path) -> Mapping[str, Any] | None:
+    """How long the run took whose results are there, if they can be read."""
+    from sensecf_bench.engine.files import CorruptError, read_json
+
+    try:
+        timing: Mapping[str, Any] = read_json(folder / "results.json")["timing"]
+    except (CorruptError, KeyError, TypeError):
+        return None
+    return timing
+
+
+def _publish(folder: Path, carried: Carried, timing: Mapping[str, Any] | None = None) -> Run:
     from sensecf_bench.engine.files import write_atomically, write_json
     from sensecf_bench.reports.leaderboard import render
     from sensecf_bench.reports.results import build_results
 
     document = build_results(carried)
+    if timing is not None:
+        document["timing"] = {**timing, "scoring": carried.time.scoring}
     write_json(folder / "results.json", document)
     write_atomically(folder / "leaderboard.md", lambda p: p.write_text(render(document), encoding="utf-8"))
     return Run(folder, document)

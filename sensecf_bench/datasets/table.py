@@ -55,6 +55,9 @@ class UserTable(Dataset):
                 f"its columns are {', '.join(map(str, frame.columns[:20]))}",
             )
         schema = FeatureSchema(described.features)
+        for role, column in (("target", described.target), ("id", described.id)):
+            if column in schema.names:
+                raise SchemaError(f"{path}: {role} column {column!r} is also a feature", "take it out of the features")
         _refuse_missing(frame, [*schema.names, described.target], described.file)
         if described.undesired not in described.classes:
             raise SchemaError(

@@ -89,6 +89,7 @@ def describe_context(spec: ContextSpec, limit: int) -> ContextReport:
     facts = {
         "rows": len(data.ids),
         "features": len(data.schema),
+        "feature_names": list(data.schema.names),
         "train": len(data.train),
         "validation": len(data.validation),
         "test": len(data.test),

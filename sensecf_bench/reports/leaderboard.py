@@ -21,6 +21,7 @@ HEADLINE = (
 )
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 NOTHING = "–"
+MOST_CHANGED = 5
 
 
 def datasets_in(results: Mapping[str, Any]) -> list[str]:
@@ -56,6 +57,8 @@ def render_dataset(results: Mapping[str, Any]) -> str:
     sections += ["## Outcomes", _outcomes(results)]
     if others:
         sections += ["## Further metrics", _metric_table(results, others, _ranked(results))]
+    if any(e["changes"] for e in results["summary"]):
+        sections += ["## Which features change", _changes(results)]
     sections += ["## By classifier and seed", _by_cell(results)]
     sections += ["## The classifiers explained", _classifiers(results)]
     if results["notes"]:
@@ -133,6 +136,18 @@ def _outcomes(results: Mapping[str, Any]) -> str:
         for e in results["summary"]
     ]
     return _table(["generator", "queries", "people", *names], rows)
+
+
+def _changes(results: Mapping[str, Any]) -> str:
+    head = [
+        "generator",
+        f"the {MOST_CHANGED} features changed most often, with the share of answered queries that change them",
+    ]
+    rows = []
+    for entry in _ranked(results):
+        most = sorted(entry["changes"].items(), key=lambda item: (-item[1], item[0]))[:MOST_CHANGED]
+        rows.append([_name(entry), ", ".join(f"{name} {share:.2f}" for name, share in most if share > 0) or NOTHING])
+    return _table(head, rows, numbers=False)
 
 
 def _by_cell(results: Mapping[str, Any]) -> str:
@@ -242,6 +257,6 @@ def _bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = True) -> str:
+    lines = [head, ["---"] + ["---:" if numbers else "---"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)

@@ -170,8 +170,18 @@ def _pooled_entry(dataset: str, mine: Sequence[Scored], pooled: Pool) -> dict[st
         "people": pooled.people,
         "outcomes": outcomes,
         "metrics": _estimates(pooled.estimates),
+        "changes": _changes(mine, pooled),
         "best": [],
     }
+
+
+def _changes(mine: Sequence[Scored], pooled: Pool) -> dict[str, float]:
+    """The share of answered queries in which each feature was changed (the study's radar plots)."""
+    context, sums = mine[0].context, pooled.sums.get("feature-entropy")
+    if context is None or sums is None or not sums.scored.any():
+        return {}
+    shares = sums.parts.sum(axis=0) / sums.scored.sum()
+    return {name: round(float(share), 6) for name, share in zip(context.facts["feature_names"], shares, strict=True)}
 
 
 def _notes(carried: Carried) -> list[str]:

@@ -1,0 +1,202 @@
+"""The command line as a user meets it: messages, exit codes, and what each command writes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sensecf_bench.cli import main
+
+
+def bench(*words, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "sensecf_bench", *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=120
+    )
+
+
+def small(*words):
+    return ("run", "--generators", "identity,nearest-opposite", "--datasets", "breast-cancer", "--classifiers", "svm",
+            "--queries", "6", "--resamples", "200", *words)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "--generators", "nearest-oposite"), "unknown generator 'nearest-oposite'; did you mean 'nearest-opposite'"),
+        (("run", "--datasets", "brest-cancer"), "unknown dataset 'brest-cancer'; did you mean 'breast-cancer'"),
+        (("run", "--classifiers", "smv"), "unknown classifier 'smv'; did you mean 'svm'"),
+        (("run", "--metrics", "validty"), "unknown metric 'validty'; did you mean 'validity'"),
+        (("run", "--preset", "papr"), "unknown preset 'papr'; did you mean 'paper'"),
+        (("run", "--set", "random-forest.tres=3"), "unknown option 'tres'; did you mean 'trees'"),
+        (("run", "--set", "random-forst.trees=3"), "unknown component in options 'random-forst'; did you mean 'random-forest'"),
+        (("run", "--set", "trees"), "is not NAME.OPTION=VALUE"),
+        (("run", "--queries", "0"), "queries"),
+        (("run", "--seeds", "one"), "seeds"),
+        (("run", "--k", "0"), "k: "),
+        (("run", "--generators", ""), "name at least one"),
+        (("run", "--datasets", "table"), "needs an argument"),
+        (("run", "--datasets", "table:nowhere.yaml"), "cannot read schema file"),
+        (("run", "--config", "nowhere.yaml"), "cannot read configuration"),
+        (("run", "--plugin", "nowhere.py", "--generators", "x"), "nowhere.py"),
+        (("score", "nowhere"), "not a results folder"),
+        (("leaderboard", "build", "nowhere"), "holds no results.json"),
+        (("leaderboard", "check", "nowhere"), "holds no leaderboards"),
+        (("data", "infer", "nowhere.csv", "--target", "y", "--out", "x.yaml"), "cannot read table"),
+    ],
+)  # fmt: skip
+def test_a_users_mistake_is_explained_without_a_traceback(words, message, tmp_path):
+    done = bench(*words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").glob("*/results.json"))
+
+
+def test_an_unknown_flag_is_a_usage_error(tmp_path):
+    done = bench("run", "--generator", "nice", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--generators" in done.stderr
+
+
+def test_run_writes_a_leaderboard_and_ends_with_a_verdict(tmp_path):
+    done = bench(*small("--out", "mine"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("2 cells done in ")
+    assert done.stderr.count("done   breast-cancer · svm · ") == 2
+    document = json.loads((tmp_path / "mine" / "results.json").read_text())
+    assert {row["generator"] for row in document["rows"]} == {"identity", "nearest-opposite"}
+    page = (tmp_path / "mine" / "leaderboard.md").read_text()
+    assert "sensecf-bench run --generators identity,nearest-opposite" in page
+    assert str(tmp_path) not in page
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path):
+    done = bench(*small("--dry-run"), cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("2 cells into runs/")
+    assert "breast-cancer · svm · seed 0: identity, nearest-opposite" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_failed_cells_give_exit_code_1_and_are_listed(tmp_path, single_file_plugins):
+    plugin = ("--plugin", single_file_plugins / "faulty.py")
+    words = ("run", "--datasets", "breast-cancer", "--classifiers", "svm", "--queries", "4", "--out", tmp_path / "r")
+    done = bench(*words, *plugin, "--generators", "good,fails-to-fit")
+    assert done.returncode == 1
+    assert (
+        "failed: breast-cancer · svm · fails-to-fit · seed 0: fit-raised: ValueError: cannot learn this" in done.stdout
+    )
+    assert "1 cells done, 1 failed" in done.stdout
+
+
+def test_a_drifted_sentinel_fails_the_run(tmp_path):
+    plugin = tmp_path / "liar.py"
+    plugin.write_text(
+        "from sensecf_bench import Classifier, hookimpl\n"
+        "import numpy as np\n"
+        "class Fickle(Classifier):\n"
+        "    'Changes its mind at every call.'\n"
+        "    name, calls = 'fickle', 0\n"
+        "    def fit(self, schema, rows, labels, seed): pass\n"
+        "    def predict_proba(self, rows):\n"
+        "        Fickle.calls += 1\n"
+        "        return np.tile([0.1, 0.9] if Fickle.calls <= 3 else [0.9, 0.1], (len(rows), 1))\n"
+        "@hookimpl\n"
+        "def sensecf_classifiers(): return [Fickle]\n"
+    )
+    words = (
+        "run",
+        "--datasets",
+        "breast-cancer",
+        "--classifiers",
+        "fickle",
+        "--generators",
+        "identity",
+        "--queries",
+        "4",
+    )
+    done = bench(*words, "--plugin", plugin, "--jobs", "1", "--out", tmp_path / "r")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "sentinel drifted: identity" in done.stdout
+    assert "do not trust this table" in (tmp_path / "r" / "leaderboard.md").read_text()
+
+
+def test_nothing_available_gives_exit_code_3(tmp_path):
+    plugin = tmp_path / "absent.py"
+    plugin.write_text(
+        "from sensecf_bench import Generator, Unavailable, hookimpl\n"
+        "class Absent(Generator):\n"
+        "    name = 'absent'\n"
+        "    def available(self): raise Unavailable('no key', 'export KEY=...')\n"
+        "    def generate(self, queries): return None\n"
+        "@hookimpl\n"
+        "def sensecf_generators(): return [Absent]\n"
+    )
+    done = bench("run", "--generators", "absent", "--plugin", plugin, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "no key" in done.stderr
+    assert "export KEY=..." in done.stderr
+    listed = bench("list", "generators", "--plugin", plugin)
+    assert "[unavailable: no key; export KEY=...]" in listed.stdout
+
+
+def test_an_internal_error_gives_exit_code_5_and_asks_for_a_report(monkeypatch, capsys):
+    def breaks(**_):
+        raise ZeroDivisionError("never thought of")
+
+    monkeypatch.setattr(main, "app", breaks)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 5
+    assert "internal error: ZeroDivisionError: never thought of" in capsys.readouterr().err
+
+
+def test_a_dataset_that_breaks_fails_its_cells(tmp_path):
+    plugin = tmp_path / "bad_dataset.py"
+    plugin.write_text(
+        "from sensecf_bench import Dataset, hookimpl\n"
+        "class Bad(Dataset):\n"
+        "    'Raises what nobody expects.'\n"
+        "    name = 'bad-dataset'\n"
+        "    def load(self): raise ZeroDivisionError('unexpected')\n"
+        "@hookimpl\n"
+        "def sensecf_datasets(): return [Bad]\n"
+    )
+    done = bench("run", "--datasets", "bad-dataset", "--generators", "identity", "--plugin", plugin, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "unexpected" in done.stdout
+
+
+@pytest.mark.parametrize("what", ["generators", "classifiers", "metrics", "datasets", "plugins"])
+def test_list_names_everything_with_a_description(what):
+    entries = json.loads(bench("list", what, "--json").stdout)
+    assert entries
+    text = bench("list", what).stdout
+    for entry in entries:
+        assert entry["name"] in text
+        assert entry.get("description", entry.get("status"))
+
+
+def test_a_users_table_from_draft_to_leaderboard(tmp_path):
+    rows = ["sex,age,weight,steps,outcome"]
+    rows += [f"{'mf'[i % 2]},{20 + i % 50},{60 + (i * 7) % 40}.5,{(i * 137) % 9000},{'ill' if (i * 137) % 9000 < 4000 else 'well'}"
+             for i in range(300)]  # fmt: skip
+    (tmp_path / "people.csv").write_text("\n".join(rows))
+    drafted = bench(
+        "data", "infer", "people.csv", "--target", "outcome", "--undesired", "ill", "--out", "people.yaml", cwd=tmp_path
+    )
+    assert drafted.returncode == 0, drafted.stderr
+    assert "mutable: false" in drafted.stdout
+    done = bench("run", "--datasets", "table:people.yaml", "--classifiers", "xgboost", "--generators",
+                 "identity,random-opposite,nearest-opposite", "--queries", "10", "--out", "r", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "# Leaderboard: people" in (tmp_path / "r" / "leaderboard.md").read_text()
+    refused = bench("data", "infer", "people.csv", "--target", "outcome", "--out", "people.yaml", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "already there" in refused.stderr
+
+
+def test_help_and_version_answer():
+    assert "leaderboard" in bench("--help").stdout
+    assert bench("--version").stdout.startswith("sensecf-bench ")

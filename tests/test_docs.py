@@ -1,0 +1,90 @@
+"""The docs say what the code says: every hook, metric, command and example."""
+
+import importlib.util
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sensecf_bench import hookspecs
+from sensecf_bench.datasets.table import TableFile
+from sensecf_bench.engine.config import RunConfig
+from sensecf_bench.registry import discover
+from sensecf_bench.testing import local_setting
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def blocks(page, language):
+    return [text for found, text in BLOCK.findall((ROOT / page).read_text()) if found == language]
+
+
+def test_the_metrics_page_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("make_metrics", ROOT / "docs" / "make_metrics.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "metrics.md").read_text() == module.page()
+
+
+@pytest.mark.parametrize("hook", [name for name in vars(hookspecs) if name.startswith("sensecf_")])
+def test_every_hook_is_documented_with_its_signature(hook):
+    signature = str(inspect.signature(getattr(hookspecs, hook))).replace("'", "")
+    assert f"`{hook}{signature}`" in (ROOT / "docs" / "plugins.md").read_text()
+
+
+def test_the_generator_in_the_readme_runs_and_is_admitted(tmp_path):
+    (source,) = blocks("README.md", "python")
+    plugin = tmp_path / "nearest_mean.py"
+    plugin.write_text(source)
+    registry = discover([plugin])
+    for dataset in ("breast-cancer", "diabetes-progression"):
+        setting = local_setting(dataset, "xgboost")
+        generator = setting.fit(registry.generator("nearest-mean")())
+        answers = setting.admit(generator.generate(setting.queries))
+        assert len(answers.owner) == len(setting.queries)
+        if dataset == "breast-cancer":
+            assert set(map(str, answers.reasons)) == {""}
+
+
+def test_the_metric_in_the_docs_runs(tmp_path, small_config):
+    from sensecf_bench import api
+
+    source = next(text for text in blocks("docs/plugins.md", "python") if "LargestStep" in text)
+    plugin = tmp_path / "largest_step.py"
+    plugin.write_text(f"{source}\n@hookimpl\ndef sensecf_metrics():\n    return [LargestStep]\n")
+    config = small_config.model_copy(update={"plugins": (plugin,), "metrics": ("largest-step", "distance")})
+    values = {r["generator"]: r["metrics"] for r in api.run(config, tmp_path / "run").document["rows"]}
+    assert values["identity"]["largest-step"]["value"] == 0
+    assert values["nearest-opposite"]["largest-step"]["value"] > values["nearest-opposite"]["distance"]["value"]
+
+
+def test_the_configuration_in_the_docs_is_valid():
+    (text,) = blocks("docs/results.md", "yaml")
+    assert RunConfig.model_validate(yaml.safe_load(text)).seeds == (0, 1, 2)
+
+
+def test_the_table_schema_in_the_docs_is_valid():
+    (text,) = blocks("docs/datasets.md", "yaml")
+    assert {f.kind for f in TableFile.model_validate(yaml.safe_load(text)).features} == {
+        "continuous", "integer", "binary", "ordinal", "categorical"
+    }  # fmt: skip
+
+
+def test_every_command_in_the_readme_exists():
+    (text,) = [t for t in blocks("README.md", "sh") if "leaderboard build" in t]
+    for line in text.strip().splitlines():
+        words = line.split("#")[0].split()
+        known = [w for w in words[1:3] if re.fullmatch(r"[a-z]+", w)]
+        flags = [w for w in words if w.startswith("--")]
+        shown = subprocess.run([sys.executable, "-m", "sensecf_bench", *known[:2 if known[0] in ("leaderboard", "data") else 1],
+                                "--help"], capture_output=True, text=True, check=True, env=WIDE).stdout  # fmt: skip
+        for flag in flags:
+            assert flag in shown, line
+
+
+WIDE = {"COLUMNS": "200", "TERM": "dumb", "PATH": "/usr/bin:/bin"}
