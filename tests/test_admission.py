@@ -125,6 +125,15 @@ def test_what_could_not_be_coded_is_nan_and_the_rest_is_kept():
     np.testing.assert_array_equal(admitted.matrix, [[50, 1e300, np.nan, 1, 1, np.nan]])
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_column_of_floats_is_read_as_strictly_as_one_of_objects(value):
+    columns = answer({}, {}, ids=["q0", "q1"])
+    columns["glucose"] = np.array([value, 100.0])
+    admitted = admit(columns, QUERIES, k=1)
+    assert admitted.reasons == (Reason.NOT_A_NUMBER, Reason.ADMITTED)
+    np.testing.assert_array_equal(admitted.matrix[:, 2], [np.nan, 100.0])
+
+
 def test_ranks_and_owners_follow_the_order_of_the_rows():
     admitted = admit(answer({}, {}, {}, {}, ids=["q1", "q0", "q1", "q0"]), QUERIES, k=2)
     assert admitted.owner.tolist() == [1, 0, 1, 0]
@@ -214,6 +223,8 @@ def answers(draw):
 
 def keeps_the_rules(feature, factual, value):
     """The rules of the schema once more, one cell at a time, from their description."""
+    if not np.isfinite(value):
+        return False
     slack = 1e-6 * max(1.0, abs(value))
     if feature.is_numeric:
         low, high = feature.bounds
