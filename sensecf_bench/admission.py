@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_bench.queries import QueryBatch
-from sensecf_bench.schema import QUERY_ID, RELATIVE_SLACK, encode_column
+from sensecf_bench.schema import QUERY_ID, RELATIVE_SLACK, encode_column, written
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +78,7 @@ def admit(columns: Mapping[str, NDArray[Any]], queries: QueryBatch, k: int) -> A
     for reason, mask in reversed(failures):
         for i in np.flatnonzero(mask.any(axis=1)):
             name = schema.names[int(np.argmax(mask[i]))]
-            reasons[i], details[i] = reason, f"{name}: {columns[name][i]!r}"[:200]
+            reasons[i], details[i] = reason, f"{name}: {written(columns[name][i])}"[:200]
     return Answers(owner, rank, matrix, tuple(reasons), tuple(details))
 
 

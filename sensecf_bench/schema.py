@@ -204,7 +204,7 @@ class FeatureSchema:
                 i = int(np.flatnonzero(bad)[0])
                 wanted = "a finite number" if f.is_numeric else f"one of {list(f.levels)}"
                 raise SchemaError(
-                    f"column {f.name!r}, row {i}: {frame[f.name].iloc[i]!r} is not {wanted} ({int(bad.sum())} such rows)",
+                    f"column {f.name!r}, row {i}: {written(frame[f.name].iloc[i])} is not {wanted} ({int(bad.sum())} such rows)",
                     "correct the value, or the feature's kind or levels in the schema",
                 )
             matrix[:, j] = codes
@@ -290,6 +290,11 @@ def level_name(value: Any) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def written(value: Any) -> str:
+    """A value as a message shows it, the same whether it came as numpy's or as Python's own."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _number(value: Any) -> float:

@@ -131,6 +131,7 @@ def test_a_column_of_floats_is_read_as_strictly_as_one_of_objects(value):
     columns["glucose"] = np.array([value, 100.0])
     admitted = admit(columns, QUERIES, k=1)
     assert admitted.reasons == (Reason.NOT_A_NUMBER, Reason.ADMITTED)
+    assert admitted.details == (f"glucose: {value}", "")
     np.testing.assert_array_equal(admitted.matrix[:, 2], [np.nan, 100.0])
 
 

@@ -196,6 +196,13 @@ def test_a_value_outside_the_domain_is_named_by_column_and_row(column, row, valu
     assert caught.value.fix
 
 
+@pytest.mark.parametrize("dtype", [object, np.float64, np.float32])
+def test_a_value_is_shown_as_people_write_it_however_it_is_stored(dtype):
+    frame = SCHEMA.decode(TRAINING).assign(stage=np.array([1.5, 2, 3], dtype=dtype))
+    with pytest.raises(SchemaError, match=r"column 'stage', row 0: 1\.5 is not one of"):
+        SCHEMA.encode(frame)
+
+
 def test_columns_that_are_not_there_are_named():
     with pytest.raises(SchemaError, match="no column 'glucose', 'drug'"):
         SCHEMA.encode(SCHEMA.decode(TRAINING).drop(columns=["glucose", "drug"]))
