@@ -104,10 +104,12 @@ def run(config: RunConfig | None = None, out: str | Path | None = None, observer
 
     Raises BenchError subclasses for whatever the user can mend; NothingRan when there was no cell to run.
     """
+    from sensecf_bench.engine.executors import prepare
     from sensecf_bench.engine.observers import WithPlugins
     from sensecf_bench.engine.run import carry_out
 
     config = config or RunConfig()
+    prepare()
     planned, registry = plan(config)
     if not planned.cells:
         reasons = "; ".join(f"{s.generator}: {s.reason} ({s.fix})" for s in planned.skipped)

@@ -108,7 +108,7 @@ def test_an_interrupt_keeps_finished_work_and_says_so(tmp_path, unbroken, single
     assert process.returncode == 130
     assert "finished work is kept" in errors
     assert "Traceback" not in errors
-    assert list(folder.glob("cells/*/*.parquet"))
+    assert list(folder.glob("cells/*/shard-*.bin")) + list(folder.glob("cells/*/record.json"))
     subprocess.run(command(folder, single_file_plugins), check=True, capture_output=True)
     assert essence(folder) == essence(unbroken)
 

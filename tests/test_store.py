@@ -82,8 +82,7 @@ def test_a_corrupt_shard_is_computed_again(tampered, small_config, small_run):
     cell = cell_of(tampered, "random-opposite")
     shutil.rmtree(cell)
     cell.mkdir()
-    for half in ("rows", "queries"):
-        (cell / f"shard-0000.{half}.parquet").write_bytes(b"PAR1 and then nothing")
+    (cell / "shard-0000.bin").write_bytes(b"the beginning of a shard, and then nothing")
     again, heard = run_again(small_config, tampered)
     assert any("corrupt shard" in line and cell.name in line for line in heard.warnings)
     stored = again.counterfactuals.drop(columns="cf_generator")

@@ -64,16 +64,14 @@ def run(
         "resamples": resamples,
     }
     settings = build_config(flags, config, preset)
-    planned, _ = api.plan(settings)
-    folder = out or api.default_folder(settings)
     if dry_run:
-        _show_plan(planned, folder)
+        _show_plan(api.plan(settings)[0], out or api.default_folder(settings))
         return
     from sensecf_bench.cli.progress import progress
 
     try:
         with progress() as observer:
-            finished = api.run(settings, folder, observer)
+            finished = api.run(settings, out, observer)
     except KeyboardInterrupt:
         typer.echo("interrupted; finished work is kept: repeat the command to go on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from sensecf_bench.contracts import CounterfactualBatch, Generator, Task
-from sensecf_bench.engine.processes import die_with_parent
 from sensecf_bench.engine.wire import Message, receive, send
 from sensecf_bench.queries import QueryBatch
 from sensecf_bench.registry import find_class
@@ -36,7 +35,6 @@ LONGEST_TRACEBACK = 4000
 
 def child_main(pipe: Connection[Any, Any], log: str) -> None:
     """Serve one generator until told to stop; its output goes to the file `log`."""
-    die_with_parent()
     _redirect_output(log)
     with contextlib.suppress(EOFError, BrokenPipeError):  # the worker is gone: there is nobody left to tell
         _serve(pipe)

@@ -33,17 +33,23 @@ WORKER_PRELOAD = (
     "sklearn.pipeline",
     "sklearn.preprocessing",
     "sklearn.svm",
+    "sensecf_bench.engine.nursery",
     "sensecf_bench.engine.score",
 )
+
+
+def prepare() -> None:
+    """Let the workers' imports begin while the caller still has something else to do."""
+    warm_up(WORKER_PRELOAD)
 
 
 class LocalPool(ProcessPoolExecutor):
     """Worker processes that ignore interrupts and die with the process that started them."""
 
-    def __init__(self, jobs: int, preload: tuple[str, ...]) -> None:
-        warm_up(WORKER_PRELOAD)
+    def __init__(self, jobs: int) -> None:
+        prepare()
         with quiet_start():
-            super().__init__(jobs, mp_context=fork_server(), initializer=initialise, initargs=(preload,))
+            super().__init__(jobs, mp_context=fork_server(), initializer=initialise)
 
     def submit(
         self, fn: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -55,9 +61,9 @@ class LocalPool(ProcessPoolExecutor):
 class Crew:
     """A pool that is renewed when one of its workers dies, up to three times, and leaves nobody behind."""
 
-    def __init__(self, jobs: int, preload: tuple[str, ...] = ()) -> None:
-        self._jobs, self._preload, self._deaths = jobs, preload, 0
-        self._pool = LocalPool(jobs, preload)
+    def __init__(self, jobs: int) -> None:
+        self._jobs, self._deaths = jobs, 0
+        self._pool = LocalPool(jobs)
 
     def carry_out(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], tick: Callable[[], None] = lambda: None
@@ -103,7 +109,7 @@ class Crew:
                 f"worker processes died {self._deaths} times, for want of memory perhaps; finished work is kept"
             )
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._pool = LocalPool(self._jobs, self._preload)
+        self._pool = LocalPool(self._jobs)
 
 
 def results_of(pairs: Iterator[tuple[Any, Result | Exception]]) -> Iterator[tuple[Any, Result]]:

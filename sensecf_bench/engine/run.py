@@ -7,14 +7,16 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sensecf_bench.engine.executors import Crew, results_of
+from sensecf_bench.engine.executors import Crew, prepare, results_of
+from sensecf_bench.engine.nursery import Nursery
 from sensecf_bench.engine.observers import Observer
 from sensecf_bench.engine.plan import CellSpec, ContextSpec, Plan
 from sensecf_bench.engine.processes import usable_cores
 from sensecf_bench.engine.provenance import provenance
 from sensecf_bench.engine.score import ContextScore, ScoreJob, score_context
+from sensecf_bench.engine.shards import shard_path
 from sensecf_bench.engine.store import Identity, RunStore, StoredCell, stored_cells
-from sensecf_bench.engine.worker import ContextReport, Part, PartReport, describe_context, run_part, shard_marker
+from sensecf_bench.engine.worker import ContextReport, Part, PartReport, describe_context, run_part
 from sensecf_bench.errors import BenchError, RunFolderError
 
 
@@ -81,10 +83,11 @@ def carry_out(plan: Plan, out: Path, observer: Observer) -> Carried:
     store = RunStore(out)
     store.open(plan.config, provenance())
     try:
-        with Crew(carried.time.jobs, plan.preload) as crew:
+        prepare()
+        with Nursery(plan.preload) as nursery, Crew(carried.time.jobs) as crew:
             observer.stage("fitting classifiers")
             _describe_contexts(carried, crew)
-            _generate(carried, crew, store, observer)
+            _generate(carried, crew, nursery, store, observer)
             observer.stage("scoring")
             score_cells(carried, crew)
     finally:
@@ -143,6 +146,8 @@ def _describe_contexts(carried: Carried, crew: Crew) -> None:
         if isinstance(report, BenchError):
             raise report
         carried.contexts[context.key] = report
+        if isinstance(report, ContextReport):
+            carried.time.classifier += report.seconds
     carried.time.contexts = time.monotonic() - started
 
 
@@ -150,9 +155,9 @@ def _describe(job: tuple[ContextSpec, int]) -> ContextReport:
     return describe_context(*job)
 
 
-def _generate(carried: Carried, crew: Crew, store: RunStore, observer: Observer) -> None:
+def _generate(carried: Carried, crew: Crew, nursery: Nursery, store: RunStore, observer: Observer) -> None:
     pending = _take_stock(carried, store, observer)
-    parts = _parts(list(pending.values()), carried.time.jobs)
+    parts = _parts(list(pending.values()), carried.time.jobs, nursery.address)
     for part in parts:
         if not pending[part.folder].waiting:
             observer.cell_started(part.cell)
@@ -200,7 +205,7 @@ def _take_stock(carried: Carried, store: RunStore, observer: Observer) -> dict[P
     return pending
 
 
-def _parts(pending: list[_Pending], jobs: int) -> list[Part]:
+def _parts(pending: list[_Pending], jobs: int, nursery: str) -> list[Part]:
     """Cells as parts for workers: those that answer one query at a time first, because they take longest, and split
     when there are too few of them to keep every worker busy."""
     singly = [p for p in pending if p.cell.generator_class.batch_size is not None]
@@ -209,8 +214,8 @@ def _parts(pending: list[_Pending], jobs: int) -> list[Part]:
     parts = []
     for p in singly:
         count = min(pieces, jobs, len(p.missing))
-        parts += [Part(p.cell, p.folder, p.missing[i::count]) for i in range(count)]
-    return parts + [Part(p.cell, p.folder, p.missing) for p in batched if p.missing]
+        parts += [Part(p.cell, p.folder, p.missing[i::count], nursery) for i in range(count)]
+    return parts + [Part(p.cell, p.folder, p.missing, nursery) for p in batched if p.missing]
 
 
 def _close(cell: _Pending, carried: Carried, store: RunStore, observer: Observer) -> None:
@@ -224,5 +229,5 @@ def _close(cell: _Pending, carried: Carried, store: RunStore, observer: Observer
 
 
 def _show(pending: dict[Path, _Pending], observer: Observer) -> None:
-    done = sum(shard_marker(p.folder, n).exists() for p in pending.values() if p.waiting for n in p.missing)
+    done = sum(shard_path(p.folder, n).exists() for p in pending.values() if p.waiting for n in p.missing)
     observer.shards_in_flight(done)

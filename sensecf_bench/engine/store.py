@@ -1,7 +1,7 @@
 """The results folder of a run: who may write to it, what is already there, and how a cell becomes a record.
 
 run.json                         configuration and provenance
-cells/<cell>/shard-0003.*        shards as they are finished
+cells/<cell>/shard-0003.bin        shards as they are finished
 cells/<cell>/record.json         the finished cell, beside its queries.parquet and rows.parquet
 results.json, leaderboard.md     written from the records
 """
@@ -26,6 +26,7 @@ from sensecf_bench.engine.files import (
     write_table,
 )
 from sensecf_bench.engine.provenance import provenance
+from sensecf_bench.engine.shards import read_shard, shard_path, tables
 from sensecf_bench.errors import RunFolderError
 from sensecf_bench.queries import Outcome
 
@@ -101,40 +102,37 @@ class RunStore:
         """Numbers of the shards still to be done; a corrupt one is named and set aside."""
         missing = []
         for number in range(count):
-            marker = folder / f"shard-{number:04d}.queries.parquet"
-            if marker.exists():
+            if shard_path(folder, number).exists():
                 try:
-                    _read_shard(folder, number)
+                    read_shard(folder, number)
                     continue
                 except CorruptError as error:
                     self.warnings.append(f"{folder.name}: corrupt shard, computed again: {error}")
-                    marker.unlink(missing_ok=True)
+                    shard_path(folder, number).unlink()
             missing.append(number)
         return tuple(missing)
 
     def finish(self, folder: Path, identity: Identity, cell: CellSpec, shards: int) -> StoredCell:
         """Turn a cell's shards into its tables and its record. The record is written last: it means the cell is done."""
-        import pandas as pd
-
-        parts = [_read_shard(folder, number) for number in range(shards)]
-        tables = [pd.concat(list(halves), ignore_index=True) for halves in zip(*parts, strict=True)]
-        for name, table in zip(TABLES, tables, strict=True):
+        stored = [read_shard(folder, number) for number in range(shards)]
+        queries, rows = tables(stored)
+        for name, table in zip(TABLES, (queries, rows), strict=True):
             write_table(folder / name, table)
-        fit = read_json(folder / "fit.json")
+        fit = stored[0].content["fit"]
         record = {
             "format": FORMAT,
             "key": identity.key,
             "data": identity.data,
             "name": cell.name,
             "cell": describe_cell(cell),
-            **summarise(tables[0], fit),
+            **summarise(queries, fit),
             "fit": fit,
             "files": {name: digest(folder / name) for name in TABLES},
             "provenance": provenance(),
         }
         write_json(folder / "record.json", record)
-        for leftover in [*folder.glob("shard-*.parquet"), folder / "fit.json"]:
-            leftover.unlink(missing_ok=True)
+        for leftover in folder.glob("shard-*.bin"):
+            leftover.unlink()
         return StoredCell(folder, record)
 
     def _claim(self) -> None:
@@ -251,8 +249,3 @@ def summarise(queries: pd.DataFrame, fit: dict[str, Any]) -> dict[str, Any]:
         "spent": {name: float(queries[f"cf_{name}"].sum()) for name in ("seconds", "calls", "rows", "usd")},
         "fit_failure": fit["failure"],
     }
-
-
-def _read_shard(folder: Path, number: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    stem = f"shard-{number:04d}"
-    return read_table(folder / f"{stem}.queries.parquet"), read_table(folder / f"{stem}.rows.parquet")

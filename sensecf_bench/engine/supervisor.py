@@ -11,20 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensecf_bench.engine.child import child_main
-from sensecf_bench.engine.processes import fork_server, quiet_start
+from sensecf_bench.engine.nursery import ChildProcess
 from sensecf_bench.engine.wire import Message, receive, send
 
 if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
-
     from sensecf_bench.engine.context import Explained
     from sensecf_bench.engine.plan import CellSpec
     from sensecf_bench.queries import QueryBatch
     from sensecf_bench.schema import Matrix
 
 PATIENCE_AT_EXIT = 2.0
-CHILD_PRELOAD = ("numpy", "pandas", "sensecf_bench.engine.child")
 
 
 class ChildTimeoutError(Exception):
@@ -59,27 +55,21 @@ class Supervisor:
     `meter` tells what the latest call took, whether it came to an answer or not.
     """
 
-    def __init__(self, explained: Explained, cell: CellSpec, scratch: Path) -> None:
+    def __init__(self, explained: Explained, cell: CellSpec, scratch: Path, nursery: str) -> None:
         self._explained, self._cell, self._scratch = explained, cell, scratch
-        self._process: BaseProcess | None = None
+        self._nursery = nursery
+        self._child: ChildProcess | None = None
         self.meter = Meter()
-        self._context = fork_server()
 
     @property
     def alive(self) -> bool:
-        return self._process is not None
+        return self._child is not None
 
     def start(self, seconds: float) -> None:
         """Start a child and fit the generator in it, within so many seconds. Raises the Child… errors."""
         self._scratch.mkdir(parents=True, exist_ok=True)
-        here, there = self._context.Pipe()
-        with quiet_start():
-            process = self._context.Process(  # type: ignore[attr-defined]
-                target=child_main, args=(there, str(self._scratch / "output.log")), daemon=False
-            )
-            process.start()
-        there.close()
-        self._process, self._pipe = process, here
+        self._child = ChildProcess(self._nursery, self._scratch / "output.log")
+        self._pipe = self._child.pipe
         self._ask(self._fit_message(), "fitted", seconds)
 
     def generate(self, queries: QueryBatch, seconds: float) -> Message:
@@ -93,11 +83,11 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the child, politely at first."""
-        if self._process is None:
+        if self._child is None:
             return
         with contextlib.suppress(OSError):
             send(self._pipe, Message("stop"))
-        self._process.join(PATIENCE_AT_EXIT)
+            self._pipe.poll(PATIENCE_AT_EXIT)
         self._kill()
 
     # -- inside ------------------------------------------------------------------------------------------------
@@ -161,14 +151,11 @@ class Supervisor:
         return Message("fit", content, arrays)
 
     def _obituary(self, error: Exception) -> str:
-        process = self._process
         if isinstance(error, ValueError):
             self._kill()
             return f"sent bytes that are no message: {error}"
-        code = None
-        if process is not None:
-            process.join(PATIENCE_AT_EXIT)
-            code = process.exitcode
+        assert self._child is not None
+        code = self._child.exit_code()
         self._kill()
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
@@ -176,8 +163,6 @@ class Supervisor:
         return f"process ended with exit code {code} in mid-call"
 
     def _kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._pipe.close()
-            self._process = None
+        if self._child is not None:
+            self._child.end()
+            self._child = None

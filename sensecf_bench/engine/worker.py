@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sensecf_bench.admission import ProtocolError
 from sensecf_bench.engine.answers import Ledger
 from sensecf_bench.engine.context import Data, Explained, fit_classifier, prepare_data
-from sensecf_bench.engine.files import write_json, write_table
-from sensecf_bench.engine.processes import die_with_parent, warm_up
+from sensecf_bench.engine.processes import die_with_parent
+from sensecf_bench.engine.shards import shard_path, write_shard
 from sensecf_bench.engine.supervisor import (
-    CHILD_PRELOAD,
     ChildCrashError,
     ChildProtocolError,
     ChildRaisedError,
@@ -42,12 +41,10 @@ _data: OrderedDict[str, Data] = OrderedDict()
 _explained: OrderedDict[str, Explained] = OrderedDict()
 
 
-def initialise(preload: tuple[str, ...] = ()) -> None:
-    """Prepare a worker process: an interrupt is the main process's business, and its death is ours. The fork server of
-    the generators' processes starts importing `preload` at once, while classifiers are being fitted."""
+def initialise() -> None:
+    """Prepare a worker process: an interrupt is the main process's business, and its death is ours."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
-    warm_up((*CHILD_PRELOAD, *preload))
 
 
 @dataclass(frozen=True)
@@ -64,11 +61,12 @@ class ContextReport:
 
 @dataclass(frozen=True)
 class Part:
-    """Some shards of one cell, to be done by one worker."""
+    """Some shards of one cell, to be done by one worker, with the nursery where its generator's process is born."""
 
     cell: CellSpec
     folder: Path
     shards: tuple[int, ...]
+    nursery: str
 
 
 @dataclass(frozen=True)
@@ -111,32 +109,21 @@ def run_part(part: Part) -> PartReport:
     classifier_done = time.monotonic()
     queries = explained.queries(part.cell.queries)
     scratch = part.folder / f"scratch-{part.shards[0]:04d}"
-    desk = _Desk(part.cell, explained, scratch)
+    desk = _Desk(part.cell, explained, scratch, part.nursery)
     try:
         for number in part.shards:
-            if shard_marker(part.folder, number).exists():
+            if shard_path(part.folder, number).exists():
                 continue  # done before a worker died
             size = part.cell.shard_size
             asked = queries.take(slice(number * size, (number + 1) * size))
             ledger = desk.answer(asked)
-            write_json(part.folder / "fit.json", desk.fit_summary)
-            store_shard(part.folder, number, ledger)
+            write_shard(part.folder, number, ledger, explained.model, desk.fit_summary)
     finally:
         desk.close()
         keep_log(scratch, part.folder)
     return PartReport(
         time.monotonic() - started, classifier_done - started, desk.fit_meter.seconds, desk.generate_seconds
     )
-
-
-def store_shard(folder: Path, number: int, ledger: Ledger) -> None:
-    """Write a shard's rows, then its queries: the second file is the sign that the shard is done."""
-    write_table(folder / f"shard-{number:04d}.rows.parquet", ledger.row_table())
-    write_table(shard_marker(folder, number), ledger.query_table())
-
-
-def shard_marker(folder: Path, number: int) -> Path:
-    return folder / f"shard-{number:04d}.queries.parquet"
 
 
 def keep_log(scratch: Path, folder: Path) -> None:
@@ -169,9 +156,9 @@ def _remembered(shelf: OrderedDict[str, Thing], key: str, make: Callable[[], Thi
 class _Desk:
     """Answers shards with one generator, restarting its process where it has to."""
 
-    def __init__(self, cell: CellSpec, explained: Explained, scratch: Path) -> None:
+    def __init__(self, cell: CellSpec, explained: Explained, scratch: Path, nursery: str) -> None:
         self._cell, self._explained = cell, explained
-        self._child = Supervisor(explained, cell, scratch)
+        self._child = Supervisor(explained, cell, scratch, nursery)
         self._ends = time.monotonic() + cell.cell_timeout
         self._unfit: tuple[Outcome, str, str] | None = None
         self.fit_meter = Meter()
@@ -185,7 +172,7 @@ class _Desk:
         return {"seconds": meter.seconds, "calls": meter.calls, "rows": meter.rows, "failure": failure}
 
     def answer(self, queries: QueryBatch) -> Ledger:
-        ledger = Ledger(queries, self._explained.model)
+        ledger = Ledger(queries)
         for asked in self._calls(queries):
             self._ask(asked, ledger)
         return ledger
