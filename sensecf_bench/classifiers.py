@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_bench.contracts import Classifier, FeatureSchema, PluginOptions
+from sensecf_bench.errors import DataError
 from sensecf_bench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
     from sensecf_bench.schema import Matrix
 
 
+MOST_FOLDS = 5
+
+
 class _Pipeline(Classifier):
     """A scikit-learn estimator behind one-hot coding of levels (and standardised numbers, where it needs them)."""
 
     standardise = False
 
-    def estimator(self, seed: int) -> Any:
+    def estimator(self, seed: int, rarest: int) -> Any:
+        """The scikit-learn estimator; `rarest` is the number of training rows in the rarer class."""
         raise NotImplementedError
 
     def fit(self, schema: FeatureSchema, rows: Matrix, labels: Classes, seed: int) -> None:
@@ -40,7 +45,7 @@ class _Pipeline(Classifier):
             steps.append(("nominal", one_hot, nominal))
         plain = not self.standardise and not len(nominal)
         coding = [] if plain else [ColumnTransformer(steps)]
-        self._model = make_pipeline(*coding, self.estimator(seed)).fit(rows, labels)
+        self._model = make_pipeline(*coding, self.estimator(seed, int(np.bincount(labels).min()))).fit(rows, labels)
 
     def predict_proba(self, rows: Matrix) -> Matrix:
         probabilities: Matrix = self._model.predict_proba(rows)
@@ -48,7 +53,10 @@ class _Pipeline(Classifier):
 
 
 class SupportVectorMachine(_Pipeline):
-    """Support vector machine, RBF kernel, standardised features, Platt-calibrated by 5-fold cross-validation."""
+    """Support vector machine, RBF kernel, standardised features, Platt-calibrated by cross-validation in 5 folds.
+
+    Fewer folds where the rarer class has fewer than 5 training rows; with a single one it cannot be calibrated.
+    """
 
     name = "svm"
     standardise = True
@@ -56,12 +64,16 @@ class SupportVectorMachine(_Pipeline):
     class Options(PluginOptions):
         C: float = 1.0
 
-    def estimator(self, seed: int) -> Any:
+    def estimator(self, seed: int, rarest: int) -> Any:
         from sklearn.calibration import CalibratedClassifierCV
         from sklearn.model_selection import StratifiedKFold
         from sklearn.svm import SVC
 
-        folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+        if rarest < 2:
+            raise DataError(
+                "the svm needs two training rows of each class to be calibrated", "leave it out with --classifiers"
+            )
+        folds = StratifiedKFold(min(MOST_FOLDS, rarest), shuffle=True, random_state=seed)
         return CalibratedClassifierCV(SVC(C=self.options.C), method="sigmoid", cv=folds, ensemble=False)
 
 
@@ -73,7 +85,7 @@ class RandomForest(_Pipeline):
     class Options(PluginOptions):
         trees: int = 100
 
-    def estimator(self, seed: int) -> Any:
+    def estimator(self, seed: int, rarest: int) -> Any:
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(self.options.trees, random_state=seed, n_jobs=1)
@@ -89,7 +101,7 @@ class GradientBoosting(_Pipeline):
         depth: int = 6
         learning_rate: float = 0.3
 
-    def estimator(self, seed: int) -> Any:
+    def estimator(self, seed: int, rarest: int) -> Any:
         from xgboost import XGBClassifier
 
         return XGBClassifier(
@@ -112,7 +124,7 @@ class NeuralNetwork(_Pipeline):
         hidden: tuple[int, ...] = (64, 32)
         penalty: float = 1e-2
 
-    def estimator(self, seed: int) -> Any:
+    def estimator(self, seed: int, rarest: int) -> Any:
         from sklearn.neural_network import MLPClassifier
 
         return MLPClassifier(self.options.hidden, alpha=self.options.penalty, max_iter=1000, random_state=seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from sensecf_bench.contracts import KINDS, Classifier, Dataset, Generator, Metri
 from sensecf_bench.errors import PluginError, Unavailable, UnknownNameError
 
 ENTRY_POINTS = "sensecf_bench"
+NAME = re.compile(r"[a-z0-9]+([-.@]+[a-z0-9]+)*")
 BUILT_IN = {
     "built-in generators": "sensecf_bench.generators",
     "built-in classifiers": "sensecf_bench.classifiers",
@@ -207,6 +209,10 @@ def _call(
             raise PluginError(f"hook {hook} returned {cls!r}, which is no {KINDS[kind].__name__} class")
         if not isinstance(getattr(cls, "name", None), str):
             raise PluginError(f"{cls.__qualname__} has no name", "set the class attribute `name`")
+        if not NAME.fullmatch(cls.name):
+            raise PluginError(
+                f"{cls.__qualname__}: {cls.name!r} is no name", "use lower-case letters, digits, '-', '.', '@'"
+            )
         found.append((kind, Registered(cls, source.name, source.distribution, source.version, source.file)))
     return found
 

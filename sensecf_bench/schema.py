@@ -237,7 +237,8 @@ class FeatureSchema:
 
     def changed(self, rows: Matrix, others: Matrix) -> Mask:
         """Which features differ at their precision; both arguments of shape `(n, d)`."""
-        least = np.maximum(self.steps * (0.5 - RELATIVE_SLACK), RELATIVE_SLACK * np.maximum(1.0, np.abs(others)))
+        noise = RELATIVE_SLACK * np.maximum(1.0, np.abs(others))
+        least = np.where(self.steps > 0, self.steps * (0.5 - RELATIVE_SLACK), noise)
         differs: Mask = np.abs(rows - others) >= least
         return differs
 

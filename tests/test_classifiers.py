@@ -188,7 +188,6 @@ def test_options_reach_the_model(family, options):
     assert not np.allclose(models[0].predict_proba(rows), models[1].predict_proba(rows))
 
 
-@pytest.mark.xfail(reason="calibration by five folds asks for five training rows of each class", raises=ValueError)
 def test_a_rare_class_of_four_training_rows_can_still_be_fitted():
     schema, rows, _ = tiny(40)
     rare = np.zeros(40, dtype=np.int64)

@@ -54,7 +54,6 @@ def test_options_of_file_and_flags_are_merged_option_by_option(written):
     assert config.options == {"dice-random": {"a": 1, "b": 5}, "svm": {"C": 3}, "mlp": {"penalty": 1}}
 
 
-@pytest.mark.xfail(reason="options of a file are merged before they are checked", raises=(TypeError, AttributeError))
 @pytest.mark.parametrize("content", ["options:\n", "options: 3\n", "options: [a]\n", "options: {svm: 3}\n"])
 def test_options_of_a_file_that_are_no_mapping_are_refused_in_words(written, content):
     with pytest.raises(ConfigError, match="options"):
@@ -91,7 +90,7 @@ def test_an_empty_file_changes_nothing(written):
         ({"datasets": ["a", "b", "b", "a"]}, "datasets: named twice: a, b"),
         ({"classifiers": ["svm", "svm"]}, "classifiers: named twice: svm"),
         ({"metrics": ["validity", "validity"]}, "metrics: named twice: validity"),
-        ({"allow": ["money"]}, "allow.0: Input should be 'network', 'paid', 'gpu' or 'weights'"),
+        ({"allow": ["money"]}, "allow.0: Input should be 'network' or 'paid'"),
         ({"options": {"svm": 3}}, "options.svm: Input should be a valid dictionary"),
     ],
 )
@@ -105,7 +104,6 @@ def test_a_wrong_value_is_refused_by_name_from_flags_and_from_a_file(written, va
     assert str(file) in by_file.value.fix
 
 
-@pytest.mark.xfail(reason="an endless timeout is taken, and the run cannot write down its configuration")
 @pytest.mark.parametrize("field", ["timeout", "cell_timeout"])
 def test_an_endless_timeout_is_refused(field):
     with pytest.raises(ConfigError, match=field):
@@ -248,7 +246,7 @@ def test_looking_up_options_leaves_the_configuration_alone():
         ({"timeout": 5}, False),
         ({"cell_timeout": 5}, False),
         ({"shard_size": 5}, False),
-        ({"allow": ()}, False),
+        ({"allow": ("network",)}, False),
         ({"generators": ("identity",)}, False),
         ({"datasets": ("breast-cancer",)}, False),
         ({"classifiers": ("svm",)}, False),

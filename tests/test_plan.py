@@ -93,7 +93,6 @@ def test_all_means_every_generator_that_is_available_and_names_the_rest(registry
     }
 
 
-@pytest.mark.xfail(reason="the fix names the first missing need only, so that following it does not help")
 def test_following_the_fix_of_a_skipped_generator_brings_it_in(registry):
     (skipped,) = make_plan(config(generators=("bought",)), registry).skipped
     allowed = tuple(re.search(r"--allow (\S+)", skipped.fix).group(1).split(","))
@@ -298,14 +297,12 @@ def test_the_data_fingerprint_changes_with_rows_labels_and_split(registry):
     assert len(different) == 7
 
 
-@pytest.mark.xfail(reason="the fingerprint leaves out which class is undesired and what the classes are called")
 @pytest.mark.parametrize("change", [{"undesired": 0}, {"classes": ("mild", "severe")}])
 def test_the_data_fingerprint_changes_with_what_is_asked_for(registry, change):
     data = prepare_data(registry.dataset("diabetes-progression")(), seed=0)
     assert replace(data, table=replace(data.table, **change)).fingerprint != data.fingerprint
 
 
-@pytest.mark.xfail(reason="names beside `all` are not looked up")
 @pytest.mark.parametrize("kind", ["generators", "metrics"])
 def test_a_misspelt_name_beside_all_is_refused(registry, kind):
     with pytest.raises(UnknownNameError):
@@ -326,7 +323,6 @@ def sensecf_generators():
 """
 
 
-@pytest.mark.xfail(reason="a generator that raises when made or asked takes the plan with it")
 @pytest.mark.parametrize(
     "body",
     [

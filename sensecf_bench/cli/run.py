@@ -30,7 +30,7 @@ def run(
     jobs: Annotated[int | None, typer.Option(help="Worker processes (one a core).")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds a query may take (30).")] = None,
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds a cell may take (900).")] = None,
-    allow: Annotated[str | None, typer.Option(help="Needs to allow: network, paid, gpu, weights.")] = None,
+    allow: Annotated[str | None, typer.Option(help="What generators may need: network, paid.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME.OPTION=VALUE; NAME may be a pattern.")] = None,
     plugin: Annotated[list[Path] | None, typer.Option(help="A single-file plugin to load.")] = None,
     block: Annotated[list[str] | None, typer.Option(help="A plugin not to load.")] = None,

@@ -18,13 +18,16 @@ MOST_LEVELS = 12
 
 
 def decimal_step(values: NDArray[Any]) -> float:
-    """The finest decimal in which the values are written: 0.1 for 12.5 and 3.0, at least 10⁻⁶."""
+    """The finest decimal in which the values are written: 0.1 for 12.5 and 3.0, but at least 10⁻⁶, or as much finer as
+    the largest value lies below 1."""
     numbers = values.astype(np.float64)
-    numbers = numbers[np.isfinite(numbers)]
-    for decimals in range(MOST_DECIMALS):
-        if np.allclose(numbers, np.round(numbers, decimals), rtol=1e-12, atol=1e-12):
+    numbers = np.abs(numbers[np.isfinite(numbers) & (values != 0)])
+    magnitude = int(np.ceil(np.log10(numbers.max()))) if len(numbers) else 0
+    finest = MOST_DECIMALS - min(0, magnitude)
+    for decimals in range(finest):
+        if np.allclose(numbers, np.round(numbers, decimals), rtol=1e-12, atol=0.0):
             return float(10.0**-decimals)
-    return float(10.0**-MOST_DECIMALS)
+    return float(10.0**-finest)
 
 
 def draft_feature(name: str, column: pd.Series[Any]) -> Feature:

@@ -32,11 +32,11 @@ class RunConfig(BaseModel):
     queries: int | None = Field(default=None, ge=1)
     seeds: tuple[int, ...] = (0,)
     k: int = Field(default=1, ge=1)
-    timeout: float = Field(default=30.0, gt=0)
-    cell_timeout: float = Field(default=900.0, gt=0)
+    timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    cell_timeout: float = Field(default=900.0, gt=0, allow_inf_nan=False)
     shard_size: int = Field(default=16, ge=1)
     jobs: int | None = Field(default=None, ge=1)
-    allow: tuple[Literal["network", "paid", "gpu", "weights"], ...] = ("gpu", "weights")
+    allow: tuple[Literal["network", "paid"], ...] = ()
     options: dict[str, dict[str, Any]] = {}
     plugins: tuple[Path, ...] = ()
     blocked: tuple[str, ...] = ()
@@ -88,6 +88,7 @@ def build_config(flags: Mapping[str, Any], file: Path | None = None, preset: str
         values.update(_read_yaml(file))
     given = {name: value for name, value in flags.items() if value is not None}
     if "options" in values and "options" in given:
+        _refuse_loose_options(values["options"], file)
         given["options"] = _merged(values["options"], given["options"])
     values.update(given)
     try:
@@ -147,5 +148,12 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     return content
 
 
+def _refuse_loose_options(options: object, file: Path | None) -> None:
+    if not isinstance(options, dict) or not all(isinstance(o, dict) for o in options.values()):
+        raise ConfigError(
+            f"options: {options!r} does not map names to options", f"see {file}: write NAME: {{OPTION: VALUE}}"
+        )
+
+
 def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: {**(first.get(name) or {}), **(second.get(name) or {})} for name in [*first, *second]}
+    return {name: {**first.get(name, {}), **second.get(name, {})} for name in [*first, *second]}

@@ -47,9 +47,9 @@ class Data:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over schema, rows, labels and split."""
-        digest = hashlib.sha256(self.schema.fingerprint.encode())
-        digest.update("\x1f".join(self.ids).encode())
+        """SHA-256 over schema, classes, rows, labels and split."""
+        asked = [self.schema.fingerprint, *self.table.classes, str(self.table.undesired), *self.ids]
+        digest = hashlib.sha256("\x1f".join(asked).encode())
         for array in (self.matrix, self.labels, self.train, self.validation, self.test):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
@@ -176,6 +176,15 @@ def _refuse_constant(table: Table, matrix: Matrix, train: NDArray[np.intp]) -> N
 
 
 def _refuse_impossible(table: Table, matrix: Matrix) -> None:
+    for j, f in enumerate(table.schema.features):
+        fractions = np.flatnonzero(matrix[:, j] != np.rint(matrix[:, j]))
+        if f.kind == "integer" and len(fractions):
+            first = int(fractions[0])
+            raise SchemaError(
+                f"dataset {table.name!r}: column {f.name!r}, row {first}: {matrix[first, j]} is not a whole number "
+                f"({len(fractions)} such rows)",
+                "make the feature continuous, or correct the rows",
+            )
     low, high = table.schema.hard_bounds
     outside = ((matrix < low) | (matrix > high)).sum(axis=0)
     for j in np.flatnonzero(outside)[:1]:

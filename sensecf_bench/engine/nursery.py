@@ -8,6 +8,7 @@ a worker makes becomes its child's pipe. The nursery has no threads and knows no
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import select
@@ -84,6 +85,7 @@ def nursery_main(address: str, preload: tuple[str, ...]) -> None:
     for name in preload:
         with contextlib.suppress(ImportError):  # whoever needs it will say so when it is fitted
             importlib.import_module(name)
+    gc.freeze()  # what is imported stays shared between the children
     parent = parent_process()
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(address)

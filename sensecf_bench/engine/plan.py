@@ -26,13 +26,8 @@ from sensecf_bench.registry import Registry, find_class
 if TYPE_CHECKING:
     from sensecf_bench.contracts import Classifier, Dataset, Generator
 
+MUST_BE_ALLOWED = {"network", "paid"}  # weights and GPUs are free: whether they are there, a generator says itself
 CORE_LIBRARIES = ("sensecf-bench", "numpy", "pandas", "scikit-learn", "scipy", "xgboost")
-HOW_TO_ALLOW = {
-    "network": "add --allow network",
-    "paid": "add --allow paid,network",
-    "gpu": "run on a machine with a GPU and add --allow gpu",
-    "weights": "add --allow weights",
-}
 
 
 @dataclass(frozen=True)
@@ -179,7 +174,7 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
         for context in contexts
         for generator in generators
     )
-    metrics = registry.names("metric") if ALL in config.metrics else config.metrics
+    metrics = _names("metric", config.metrics, registry)
     return Plan(
         config,
         cells,
@@ -244,24 +239,43 @@ def _dataset(item: str, config: RunConfig, registry: Registry) -> Component:
 
 
 def _generators(config: RunConfig, registry: Registry) -> tuple[list[Component], list[Skipped]]:
-    names = registry.names("generator") if ALL in config.generators else list(config.generators)
-    chosen, skipped = [], []
-    for name in names:
-        resolved = component("generator", name, config, registry)
-        missing = sorted(registry.generator(name).needs - set(config.allow))
-        if missing:
-            fix = HOW_TO_ALLOW.get(missing[0], f"add --allow {missing[0]}")
-            skipped.append(Skipped(name, f"needs {', '.join(missing)}", fix))
-            continue
+    chosen: list[Component] = []
+    skipped: list[Skipped] = []
+    for name in _names("generator", config.generators, registry):
+        if config.options_for(name) or ALL not in config.generators:
+            component("generator", name, config, registry)  # a mistake in options that somebody gave is the user's
         try:
-            resolved.make().available()
-        except Unavailable as bows_out:
-            skipped.append(Skipped(name, bows_out.reason, bows_out.fix))
+            resolved = component("generator", name, config, registry)
+            reason, fix = _obstacle(resolved, registry.generator(name), config)
+        except Exception as error:  # noqa: BLE001 a stranger's class may raise anything; it is named and left out
+            reason, fix = f"broken: {type(error).__name__}: {error}", "report it to the plugin's author"
+        if reason:
+            skipped.append(Skipped(name, reason, fix))
         else:
             chosen.append(resolved)
     if ALL in config.generators:
         skipped += [Skipped(r.name, r.reason, r.fix) for r in registry.reports if r.status in ("broken", "unavailable")]
     return chosen, skipped
+
+
+def _obstacle(resolved: Component, cls: type[Generator], config: RunConfig) -> tuple[str, str]:
+    """Why a generator cannot run here and what would help; empty when it can."""
+    asks = set(cls.needs) & MUST_BE_ALLOWED
+    if missing := sorted(asks - set(config.allow)):
+        return f"needs {', '.join(missing)}", f"add --allow {','.join(sorted(asks))}"
+    try:
+        resolved.make().available()
+    except Unavailable as bows_out:
+        return bows_out.reason, bows_out.fix
+    return "", ""
+
+
+def _names(kind: PluginKind, asked: tuple[str, ...], registry: Registry) -> list[str]:
+    """The names asked for, `all` written out; every other name must exist."""
+    for name in asked:
+        if name != ALL:
+            registry.get(kind, name)
+    return registry.names(kind) if ALL in asked else list(asked)
 
 
 def _refuse_unused_options(config: RunConfig, registry: Registry) -> None:

@@ -78,8 +78,9 @@ def score_context(job: ScoreJob) -> ContextScore:
             ) from error
         if cell is None:
             raise RunFolderError(f"{folder.name} has no record", "run again to finish it")
-        judged = judge(cell.queries(), cell.rows(), reference, panel, data)
-        ids = tuple(cell.queries()[QUERY_ID])
+        queries = cell.queries()
+        judged = judge(queries, cell.rows(), reference, panel, data)
+        ids = tuple(queries[QUERY_ID])
         cells.append(_score(folder, ids, judged, metrics, job.resamples))
         if not factuals:
             own = [m for m in metrics if m.of_factuals]

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from sensecf_bench.queries import QueryBatch
     from sensecf_bench.schema import Matrix
 
-PATIENCE_AT_EXIT = 2.0
-
 
 class ChildTimeoutError(Exception):
     """The child did not answer before its deadline and was killed."""
@@ -82,13 +80,12 @@ class Supervisor:
         return self._ask(message, "answer", seconds)
 
     def stop(self) -> None:
-        """End the child, politely at first."""
-        if self._child is None:
-            return
-        with contextlib.suppress(OSError):
-            send(self._pipe, Message("stop"))
-            self._pipe.poll(PATIENCE_AT_EXIT)
-        self._kill()
+        """Let the child go. It ends by itself when it reads this, and at the latest when the pipe closes."""
+        if self._child is not None:
+            with contextlib.suppress(OSError):
+                send(self._pipe, Message("stop"))
+            self._pipe.close()
+            self._child = None
 
     # -- inside ------------------------------------------------------------------------------------------------
     def _ask(self, message: Message, wanted: str, seconds: float) -> Message:

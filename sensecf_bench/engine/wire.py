@@ -55,19 +55,22 @@ def encode(message: Message) -> bytes:
 
 def decode(data: bytes) -> Message:
     """Raises ValueError for bytes that are no message of this version."""
-    (length,) = struct.unpack_from("<I", data)
-    header = json.loads(data[4 : 4 + length])
-    if header["version"] != VERSION:
-        raise ValueError(f"message of protocol version {header['version']}, expected {VERSION}")
-    arrays, offset = {}, 4 + length
-    for name, dtype, shape in header["arrays"]:
-        count = int(np.prod(shape, dtype=np.int64))
-        arrays[name] = np.frombuffer(data, dtype=np.dtype(dtype), count=count, offset=offset).reshape(shape)
-        offset += arrays[name].nbytes
-    return Message(header["kind"], header["content"], arrays)
+    try:
+        (length,) = struct.unpack_from("<I", data)
+        header = json.loads(data[4 : 4 + length])
+        if header["version"] != VERSION:
+            raise ValueError(f"message of protocol version {header['version']}, expected {VERSION}")
+        arrays, offset = {}, 4 + length
+        for name, dtype, shape in header["arrays"]:
+            count = int(np.prod(shape, dtype=np.int64))
+            arrays[name] = np.frombuffer(data, dtype=np.dtype(dtype), count=count, offset=offset).reshape(shape)
+            offset += arrays[name].nbytes
+        return Message(header["kind"], header["content"], arrays)
+    except (struct.error, KeyError, TypeError) as error:
+        raise ValueError(f"no message: {type(error).__name__}: {error}") from error
 
 
 def _little_endian(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind not in "biuf":
         raise ValueError(f"only numeric arrays travel, not {array.dtype}")
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(array.shape)

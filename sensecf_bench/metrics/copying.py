@@ -45,9 +45,8 @@ def _tolerance(schema: FeatureSchema, training: Matrix) -> Matrix:
     """The difference at which a value counts as changed, shape `(d,)`. In these units a copy is a training row within
     Chebyshev distance 1, which a tree finds without comparing all pairs; rounding to a grid would part values that lie
     close to each other on two sides of a grid line."""
-    least: Matrix = np.maximum(
-        0.5 * schema.steps, RELATIVE_SLACK * np.maximum(1.0, np.abs(training).max(axis=0, initial=0.0))
-    )
+    noise = RELATIVE_SLACK * np.maximum(1.0, np.abs(training).max(axis=0, initial=0.0))
+    least: Matrix = np.where(schema.steps > 0, 0.5 * schema.steps, noise)
     return least
 
 

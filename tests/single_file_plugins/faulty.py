@@ -137,7 +137,7 @@ class FloodsOutput(Good):
 
     def misbehave(self, queries, frame):
         os.write(1, b"x" * 5_000_000)
-        print("y" * 1_000_000)
+        sys.stdout.write("y" * 1_000_000)
         return frame
 
 
