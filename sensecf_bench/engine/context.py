@@ -78,15 +78,15 @@ class Explained:
     data: Data
     name: str
     model: Classifier
+    test_classes: Classes  # what the model says of the test rows, in their order
     quality: Mapping[str, float]  # accuracy, f1, auc on the test rows; f1 of the undesired class
 
     def queries(self, limit: int | None = None) -> QueryBatch:
         """Test rows that the classifier puts in the undesired class, at most `limit`. The order depends on the seed alone,
         so that classifiers are asked about the same people as far as they agree."""
         data = self.data
-        shuffled = np.random.default_rng(data.seed).permutation(data.test)
-        predicted = classes_of(self.model.predict_proba(data.matrix[shuffled]))
-        asked = shuffled[predicted == data.table.undesired][:limit]
+        shuffled = np.random.default_rng(data.seed).permutation(len(data.test))
+        asked = data.test[shuffled[self.test_classes[shuffled] == data.table.undesired]][:limit]
         return QueryBatch(
             schema=data.schema,
             ids=tuple(data.ids[i] for i in asked),
@@ -140,7 +140,7 @@ def fit_classifier(data: Data, classifier: Classifier) -> Explained:
         "auc": float(roc_auc_score(truth, probabilities[:, 1])) if two_classes else float("nan"),
         "test_rows": float(len(truth)),
     }
-    return Explained(data, classifier.name, classifier, quality)
+    return Explained(data, classifier.name, classifier, predicted, quality)
 
 
 def without_test_labels(data: Data) -> Data:

@@ -51,10 +51,11 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
 
 def read_table(path: Path) -> pd.DataFrame:
     """Raises CorruptError naming the file."""
-    import pandas as pd
+    import pyarrow.parquet as pq
 
     try:
-        return pd.read_parquet(path)
+        frame: pd.DataFrame = pq.read_table(path, use_threads=False).to_pandas()
+        return frame
     except (OSError, ValueError) as error:
         raise CorruptError(f"{path.name}: {error}") from error
 

@@ -39,6 +39,7 @@ class TimeSpent:
     classifier: float = 0.0
     fit: float = 0.0
     generate: float = 0.0
+    judge: float = 0.0
     worker_total: float = 0.0
     scoring: float = 0.0
 
@@ -46,6 +47,7 @@ class TimeSpent:
         self.classifier += report.classifier
         self.fit += report.fit
         self.generate += report.generate
+        self.judge += report.judge
         self.worker_total += report.total
 
 

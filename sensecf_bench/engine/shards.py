@@ -7,7 +7,7 @@ The tables are Parquet in raw units, for people.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +23,10 @@ from sensecf_bench.schema import QUERY_ID, Feature, FeatureSchema
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sensecf_bench.contracts import Classifier
     from sensecf_bench.engine.answers import Ledger
     from sensecf_bench.schema import Matrix
+
+    Judge = Callable[[Matrix], Matrix]  # the explained classifier's probabilities
 
 NOT_PREDICTED = -1
 HASH_BYTES = 32
@@ -35,9 +36,9 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:04d}.bin"
 
 
-def write_shard(folder: Path, number: int, ledger: Ledger, classifier: Classifier, fit: Mapping[str, Any]) -> None:
+def write_shard(folder: Path, number: int, ledger: Ledger, judge: Judge, fit: Mapping[str, Any]) -> None:
     """Predict the admitted rows with the harness's own classifier, and store the shard with what fitting took."""
-    data = encode(_message(ledger, classifier, fit))
+    data = encode(_message(ledger, judge, fit))
     digest = hashlib.sha256(data).digest()
     write_atomically(shard_path(folder, number), lambda p: p.write_bytes(digest + data))
 
@@ -61,16 +62,14 @@ def tables(shards: Sequence[Message]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return _query_table(schema, shards), _row_table(schema, shards)
 
 
-def _message(ledger: Ledger, classifier: Classifier, fit: Mapping[str, Any]) -> Message:
+def _message(ledger: Ledger, judge: Judge, fit: Mapping[str, Any]) -> Message:
     queries, d = ledger.queries, len(ledger.queries.schema)
     matrix = np.vstack([np.empty((0, d)), *(rows.matrix for _, rows in ledger.answers)])
     rank = np.concatenate([np.empty(0, dtype=np.int64), *(rows.rank for _, rows in ledger.answers)])
     owners = [asked.ids[i] for asked, rows in ledger.answers for i in rows.owner]
     reasons = [str(reason) for _, rows in ledger.answers for reason in rows.reasons]
     target = dict(zip(queries.ids, queries.target, strict=True))
-    predicted, probability = _predict(
-        matrix, reasons, np.array([target[i] for i in owners], dtype=np.int64), classifier
-    )
+    predicted, probability = _predict(matrix, reasons, np.array([target[i] for i in owners], dtype=np.int64), judge)
     content = {
         "features": queries.schema.to_json(),
         "fit": dict(fit),
@@ -92,13 +91,13 @@ def _message(ledger: Ledger, classifier: Classifier, fit: Mapping[str, Any]) -> 
     return Message("shard", content, arrays)
 
 
-def _predict(matrix: Matrix, reasons: Sequence[str], target: Any, classifier: Classifier) -> tuple[Any, Matrix]:
+def _predict(matrix: Matrix, reasons: Sequence[str], target: Any, judge: Judge) -> tuple[Any, Matrix]:
     """Class, and probability of the target class, of every admitted row."""
     predicted = np.full(len(matrix), NOT_PREDICTED, dtype=np.int64)
     probability = np.full(len(matrix), np.nan)
     admitted = np.array([reason == Reason.ADMITTED for reason in reasons], dtype=bool)
     if admitted.any():
-        probabilities = classifier.predict_proba(matrix[admitted])
+        probabilities = judge(matrix[admitted])
         predicted[admitted] = classes_of(probabilities)
         probability[admitted] = probabilities[np.arange(len(probabilities)), target[admitted]]
     return predicted, probability

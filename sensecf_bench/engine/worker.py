@@ -32,6 +32,7 @@ from sensecf_bench.queries import Outcome, QueryBatch
 
 if TYPE_CHECKING:
     from sensecf_bench.engine.plan import CellSpec, ContextSpec
+    from sensecf_bench.schema import Matrix
 
 Thing = TypeVar("Thing")
 MOST_CONTEXTS = 16
@@ -77,6 +78,7 @@ class PartReport:
     classifier: float
     fit: float
     generate: float
+    judge: float
 
 
 def describe_context(spec: ContextSpec, limit: int) -> ContextReport:
@@ -117,12 +119,16 @@ def run_part(part: Part) -> PartReport:
             size = part.cell.shard_size
             asked = queries.take(slice(number * size, (number + 1) * size))
             ledger = desk.answer(asked)
-            write_shard(part.folder, number, ledger, explained.model, desk.fit_summary)
+            write_shard(part.folder, number, ledger, desk.judge, desk.fit_summary)
     finally:
         desk.close()
         keep_log(scratch, part.folder)
     return PartReport(
-        time.monotonic() - started, classifier_done - started, desk.fit_meter.seconds, desk.generate_seconds
+        total=time.monotonic() - started,
+        classifier=classifier_done - started,
+        fit=desk.fit_meter.seconds,
+        generate=desk.generate_seconds,
+        judge=desk.judge_seconds,
     )
 
 
@@ -163,6 +169,7 @@ class _Desk:
         self._unfit: tuple[Outcome, str, str] | None = None
         self.fit_meter = Meter()
         self.generate_seconds = 0.0
+        self.judge_seconds = 0.0
 
     @property
     def fit_summary(self) -> dict[str, Any]:
@@ -176,6 +183,13 @@ class _Desk:
         for asked in self._calls(queries):
             self._ask(asked, ledger)
         return ledger
+
+    def judge(self, rows: Matrix) -> Matrix:
+        """What the explained classifier says of rows that were admitted."""
+        started = time.monotonic()
+        probabilities = self._explained.model.predict_proba(rows)
+        self.judge_seconds += time.monotonic() - started
+        return probabilities
 
     def close(self) -> None:
         self._child.stop()
