@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensecf_bench.contracts import classes_of
 from sensecf_bench.judged import Judged, Reference, Spent
 from sensecf_bench.queries import Outcome
 from sensecf_bench.schema import QUERY_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
-    from sensecf_bench.engine.context import Data, Explained
+    from sensecf_bench.engine.context import Data
+    from sensecf_bench.queries import Classes
+    from sensecf_bench.schema import Matrix
 
 
-def judge(
-    queries: pd.DataFrame, rows: pd.DataFrame, reference: Reference, panel: Sequence[Explained], data: Data
-) -> Judged:
+Panel = Callable[["Matrix"], Mapping[str, "Classes"]]  # what classifiers of the other families say of rows
+
+
+def judge(queries: pd.DataFrame, rows: pd.DataFrame, reference: Reference, panel: Panel, data: Data) -> Judged:
     """Line up a cell's tables by query id, and ask the panel about the admitted rows."""
     admitted = rows[rows["cf_reason"] == ""]
     position = {query_id: i for i, query_id in enumerate(queries[QUERY_ID])}
@@ -35,9 +36,7 @@ def judge(
         owner=owner,
         rows=matrix,
         predicted=admitted["cf_predicted"].to_numpy(np.int64),
-        panel={e.name: classes_of(e.model.predict_proba(matrix)) for e in panel}
-        if len(matrix)
-        else {e.name: np.empty(0, dtype=np.int64) for e in panel},
+        panel=panel(matrix),
         reference=reference,
         spent=Spent(
             seconds=queries["cf_seconds"].to_numpy(np.float64),

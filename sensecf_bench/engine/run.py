@@ -31,11 +31,12 @@ class CellResult:
 
 @dataclass
 class TimeSpent:
-    """Seconds of the run: on the clock, and of its workers by what they did."""
+    """Seconds of the run: `wall`, `contexts`, `generating` and `scoring` on the clock, the others summed over its workers."""
 
     jobs: int = 1
     wall: float = 0.0
     contexts: float = 0.0
+    generating: float = 0.0
     classifier: float = 0.0
     fit: float = 0.0
     generate: float = 0.0
@@ -138,6 +139,8 @@ def score_cells(carried: Carried, crew: Crew) -> None:
     started = time.monotonic()
     for job, scores in results_of(crew.carry_out(score_context, jobs)):
         carried.scores[job.context.key] = scores
+        carried.time.classifier += scores.classifier_seconds
+        carried.time.judge += scores.predict_seconds
     carried.time.scoring = time.monotonic() - started
 
 
@@ -165,6 +168,7 @@ def _generate(carried: Carried, crew: Crew, nursery: Nursery, store: RunStore, o
             observer.cell_started(part.cell)
         pending[part.folder].waiting += 1
     observer.stage("generating")
+    started = time.monotonic()
     for part, report in crew.carry_out(run_part, parts, lambda: _show(pending, observer)):
         cell = pending[part.folder]
         cell.waiting -= 1
@@ -177,6 +181,7 @@ def _generate(carried: Carried, crew: Crew, nursery: Nursery, store: RunStore, o
             _close(cell, carried, store, observer)
     for cell in list(pending.values()):  # every shard was there, only the record was missing
         _close(cell, carried, store, observer)
+    carried.time.generating = time.monotonic() - started
     order = {cell.title: i for i, cell in enumerate(carried.plan.cells)}
     carried.results.sort(key=lambda r: order[r.cell.title])
 

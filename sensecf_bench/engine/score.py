@@ -5,6 +5,7 @@ One job scores all cells of a context, so that the reference models (LOF, neighb
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensecf_bench.contracts import Metric, Sums
+from sensecf_bench.contracts import Metric, Sums, classes_of
 from sensecf_bench.engine.files import CorruptError
 from sensecf_bench.engine.judge import as_if_factuals_were_answers, judge
 from sensecf_bench.engine.store import load_cell
@@ -26,6 +27,8 @@ from sensecf_bench.schema import QUERY_ID
 
 if TYPE_CHECKING:
     from sensecf_bench.engine.plan import Component, ContextSpec
+    from sensecf_bench.queries import Classes
+    from sensecf_bench.schema import Matrix
 
 _references: OrderedDict[str, Reference] = OrderedDict()
 
@@ -58,14 +61,15 @@ class ContextScore:
 
     cells: tuple[CellScore, ...]
     factuals: Mapping[str, Estimate]
+    classifier_seconds: float  # fitting the panel
+    predict_seconds: float  # asking it
 
 
 def score_context(job: ScoreJob) -> ContextScore:
     """Raises RunFolderError when a stored cell is missing or corrupt."""
     data = data_for(job.context)
     reference = _reference(job.context)
-    others = [c for c in job.panel if c.name != job.context.classifier.name]
-    panel = [explained_for(replace(job.context, classifier=c)) for c in others]
+    panel = _Panel(job)
     metrics: list[Metric] = [c.make() for c in job.metrics]
     cells: list[CellScore] = []
     factuals: dict[str, Estimate] = {}
@@ -85,7 +89,25 @@ def score_context(job: ScoreJob) -> ContextScore:
         if not factuals:
             own = [m for m in metrics if m.of_factuals]
             factuals = dict(_score(folder, ids, as_if_factuals_were_answers(judged), own, job.resamples).estimates)
-    return ContextScore(tuple(cells), factuals)
+    return ContextScore(tuple(cells), factuals, panel.fit_seconds, panel.predict_seconds)
+
+
+class _Panel:
+    """The classifiers of the other families, fitted on the same rows, with what they took."""
+
+    def __init__(self, job: ScoreJob) -> None:
+        started = time.monotonic()
+        others = [c for c in job.panel if c.name != job.context.classifier.name]
+        self._members = [explained_for(replace(job.context, classifier=c)) for c in others]
+        self.fit_seconds = time.monotonic() - started
+        self.predict_seconds = 0.0
+
+    def __call__(self, rows: Matrix) -> dict[str, Classes]:
+        started = time.monotonic()
+        nobody = np.empty(0, dtype=np.int64)
+        said = {m.name: classes_of(m.model.predict_proba(rows)) if len(rows) else nobody for m in self._members}
+        self.predict_seconds += time.monotonic() - started
+        return said
 
 
 def _score(folder: Path, ids: tuple[str, ...], judged: Judged, metrics: Sequence[Metric], resamples: int) -> CellScore:
@@ -95,7 +117,9 @@ def _score(folder: Path, ids: tuple[str, ...], judged: Judged, metrics: Sequence
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                sums[metric.name] = metric.sums(judged)
+                found_sums = metric.sums(judged)
+                metric.value(found_sums.parts.sum(axis=0))
+            sums[metric.name] = found_sums
         except Exception as error:  # noqa: BLE001 a stranger's metric may raise anything; it is shown, and costs itself
             errors[metric.name] = f"{type(error).__name__}: {error}"
     measured = [(m, sums[m.name]) for m in metrics if m.name in sums]
