@@ -61,6 +61,12 @@ class NothingRan(BenchError):
     exit_code = EXIT_NOTHING_RAN
 
 
+class WorkersDiedError(BenchError):
+    """Worker processes died again and again."""
+
+    exit_code = EXIT_INTERNAL
+
+
 class StaleError(BenchError):
     """A leaderboard is not what its records say."""
 

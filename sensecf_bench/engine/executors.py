@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from sensecf_bench.engine.processes import fork_server, quiet_start, warm_up
 from sensecf_bench.engine.worker import initialise
+from sensecf_bench.errors import WorkersDiedError
 
 Arguments = ParamSpec("Arguments")
 Job = TypeVar("Job")
@@ -105,8 +106,9 @@ class Crew:
     def _renew(self) -> None:
         self._deaths += 1
         if self._deaths > MOST_DEATHS:
-            raise RuntimeError(
-                f"worker processes died {self._deaths} times, for want of memory perhaps; finished work is kept"
+            raise WorkersDiedError(
+                f"worker processes died {self._deaths} times, for want of memory perhaps; finished work is kept",
+                "try fewer --jobs, and repeat the command",
             )
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = LocalPool(self._jobs)

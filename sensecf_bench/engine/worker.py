@@ -200,17 +200,16 @@ class _Desk:
             yield queries.take(slice(start, start + size))
 
     def _ask(self, asked: QueryBatch, ledger: Ledger) -> None:
-        if not self._ready():
-            assert self._unfit is not None
-            ledger.fail(asked, *self._unfit)
-            return
-        left = self._ends - time.monotonic()
-        allowed = min(self._cell.timeout * len(asked), left)
-        if allowed <= 0:
+        if time.monotonic() >= self._ends:
             ledger.fail(
                 asked, Outcome.TIMEOUT, "cell-timeout", f"the cell's {self._cell.cell_timeout:g} s were used up"
             )
             return
+        if not self._ready():
+            assert self._unfit is not None
+            ledger.fail(asked, *self._unfit)
+            return
+        allowed = min(self._cell.timeout * len(asked), max(0.0, self._ends - time.monotonic()))
         one_at_a_time: list[QueryBatch] = []
         try:
             reply = self._child.generate(asked, allowed)

@@ -1,0 +1,82 @@
+"""Workers and deadlines: what happens when a worker dies, and when a cell takes too long."""
+
+import pytest
+
+from sensecf_bench import api
+from sensecf_bench.errors import WorkersDiedError
+
+DIES = """
+import os, pathlib
+from sensecf_bench import hookimpl
+from sensecf_bench.classifiers import SupportVectorMachine
+
+DEATHS = pathlib.Path(__file__).with_suffix(".deaths")
+
+
+class Mortal(SupportVectorMachine):
+    "Takes its process with it, as an allocator out of memory does, at the calls it is told to."
+
+    name = "mortal"
+    calls = 0
+
+    def predict_proba(self, rows):
+        Mortal.calls += 1
+        deaths = len(DEATHS.read_text()) if DEATHS.exists() else 0
+        if deaths < {deaths} and Mortal.calls == 2:
+            DEATHS.write_text("x" * (deaths + 1))
+            os._exit(9)
+        return super().predict_proba(rows)
+
+
+@hookimpl
+def sensecf_classifiers():
+    return [Mortal]
+"""
+
+
+def mortal_run(folder, deaths):
+    plugin = folder / "mortal.py"
+    plugin.write_text(DIES.replace("{deaths}", str(deaths)))
+    config = api.RunConfig(
+        generators=("identity", "random-opposite", "nearest-opposite"),
+        datasets=("breast-cancer",),
+        classifiers=("mortal",),
+        queries=8,
+        resamples=200,
+        plugins=(plugin,),
+    )
+    return api.run(config, folder / "run"), plugin.with_suffix(".deaths")
+
+
+def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tmp_path):
+    for name, deaths in (("never", 0), ("twice", 2)):
+        (tmp_path / name).mkdir()
+        run, died = mortal_run(tmp_path / name, deaths)
+        assert (len(died.read_text()) if died.exists() else 0) == deaths
+        assert run.failed == []
+        found = run.counterfactuals
+        if name == "never":
+            unharmed = found
+    assert found.equals(unharmed)
+
+
+def test_workers_that_keep_dying_end_the_run(tmp_path):
+    with pytest.raises(WorkersDiedError, match="worker processes died"):
+        mortal_run(tmp_path, 99)
+
+
+def test_a_cell_that_takes_too_long_times_out_and_keeps_what_it_has(tmp_path, single_file_plugins):
+    config = api.RunConfig(
+        generators=("good", "hangs"),
+        datasets=("breast-cancer",),
+        classifiers=("svm",),
+        queries=6,
+        cell_timeout=2.0,
+        plugins=(single_file_plugins / "faulty.py",),
+    )
+    victim = api.run(config.model_copy(update={"generators": ("good",)}), tmp_path / "good").queries["query_id"][2]
+    options = {"hangs": {"victim": victim}}
+    run = api.run(config.model_copy(update={"options": options}), tmp_path / "hangs")
+    found = run.queries[run.queries["cf_generator"] == "hangs"]
+    assert list(found["cf_outcome"]) == ["FOUND", "FOUND", *["TIMEOUT"] * 4]
+    assert list(found["cf_reason"])[2:] == ["timeout", *["cell-timeout"] * 3]
