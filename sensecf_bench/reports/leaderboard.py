@@ -156,7 +156,8 @@ def _by_cell(results: Mapping[str, Any]) -> str:
         [r["generator"], r["classifier"], str(r["seed"]), r["status"], *(_cell(r["metrics"].get(m)) for m in shown)]
         for r in sorted(results["rows"], key=lambda r: (r["generator"], r["classifier"], r["seed"]))
     ]
-    return _table(["generator", "classifier", "seed", "status", *shown], rows)
+    table = _table(["generator", "classifier", "seed", "status", *shown], rows)
+    return f"<details><summary>{len(rows)} cells</summary>\n\n{table}\n\n</details>"
 
 
 def _classifiers(results: Mapping[str, Any]) -> str:
