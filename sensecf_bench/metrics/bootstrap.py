@@ -47,7 +47,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Difference:
-    """First minus second on the `common` queries that both scored, with its 95 % interval."""
+    """First minus second on the `common` queries that both scored, with its interval."""
 
     value: float | None
     low: float | None
@@ -101,11 +101,13 @@ def difference(
     clusters: ArrayLike,
     seed: int = 0,
     resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
 ) -> Difference:
     """Paired difference first − second of one metric on the queries both scored, found by their keys.
 
     Keys are unique on each side; `clusters` labels the people behind `first_keys`. No value where either side has an
-    eligible query without a score: what is missing might be what differs.
+    eligible query without a score: what is missing might be what differs. Whoever makes several comparisons at once
+    asks for more `confidence` in each.
     """
     mine, yours = _matched(first, second, first_keys, second_keys)
     if not len(mine) or not (_complete(first) and _complete(second)):
@@ -117,28 +119,28 @@ def difference(
         return Difference(None, None, None, len(mine))
     low = high = None
     if metric.is_share and ours in (0.0, 1.0) and theirs in (0.0, 1.0):
-        low, high = _newcombe(ours, theirs, len(people))
+        low, high = _newcombe(ours, theirs, len(people), confidence)
     elif len(people) > 1:
         totals = people.resampled_totals(parts, seed, resamples)
-        low, high = _percentiles(metric.value(totals[0]) - metric.value(totals[1]))
+        low, high = _percentiles(metric.value(totals[0]) - metric.value(totals[1]), confidence)
     return Difference(ours - theirs, low, high, len(mine))
 
 
-def wilson(share: float, n: int) -> tuple[float, float]:
+def wilson(share: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Wilson's score interval of a share of n trials (Wilson 1927): at 0 of 45 it is [0, 0.08], not [0, 0]."""
     from scipy.special import ndtri
 
-    z2 = float(ndtri(0.5 + CONFIDENCE / 2)) ** 2
+    z2 = float(ndtri(0.5 + confidence / 2)) ** 2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     # At the ends one limit is 0 or 1 exactly; rounding must not push it past the share itself.
     return min(max(0.0, float(centre - half)), share), max(min(1.0, float(centre + half)), share)
 
 
-def _newcombe(first: float, second: float, n: int) -> tuple[float, float]:
+def _newcombe(first: float, second: float, n: int, confidence: float) -> tuple[float, float]:
     """Newcombe's hybrid score interval of a difference of paired shares (1998, method 10), for shares that are each 0
     or 1, where the correlation term vanishes."""
-    (low1, high1), (low2, high2) = wilson(first, n), wilson(second, n)
+    (low1, high1), (low2, high2) = wilson(first, n, confidence), wilson(second, n, confidence)
     gap = first - second
     return gap - float(np.hypot(first - low1, high2 - second)), gap + float(np.hypot(high1 - first, second - low2))
 
@@ -152,11 +154,11 @@ def _value(metric: Metric, totals: Matrix) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _percentiles(values: Matrix) -> tuple[float | None, float | None]:
+def _percentiles(values: Matrix, confidence: float = CONFIDENCE) -> tuple[float | None, float | None]:
     known = values[np.isfinite(values)]
     if not len(known) or len(known) < DEFINED * len(values):
         return None, None
-    low, high = np.quantile(known, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
+    low, high = np.quantile(known, [0.5 - confidence / 2, 0.5 + confidence / 2])
     return float(low), float(high)
 
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
+
+from sensecf_bench.queries import Outcome
+from sensecf_bench.reports.pooling import LEAST_PEOPLE, LEAST_SHARE
 
 HEADLINE = (
     "validity",
@@ -21,6 +26,14 @@ HEADLINE = (
 )
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 NOTHING = "–"
+MEANING = {
+    Outcome.FOUND: "at least one row was admitted",
+    Outcome.ABSTAINED: "the generator left the query out",
+    Outcome.UNPARSABLE: "it answered, and nobody could read the answer",
+    Outcome.REJECTED: "rows came back, and each broke a rule of the schema",
+    Outcome.ERROR: "it raised, crashed or broke the protocol",
+    Outcome.TIMEOUT: "the deadline passed first",
+}
 MOST_CHANGED = 5
 
 
@@ -36,7 +49,32 @@ def only(results: Mapping[str, Any], dataset: str) -> dict[str, Any]:
     }
     about = [line for line in results["notes"] if line.startswith(f"{dataset} · ")]
     drift = [line for line in results["drift"] if f" on {dataset} · " in line]
-    return {**results, **parts, "notes": about, "drift": drift}
+    for name in ("rows", "summary"):
+        parts[name] = [{**entry, "options": _without_folders(entry["options"])} for entry in parts[name]]
+    return {**results, **parts, "notes": about, "drift": drift, "config": _publishable(results["config"])}
+
+
+def _publishable(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without folders: where files lie on somebody's machine is nobody else's business."""
+    return {
+        **config,
+        "plugins": [PurePath(p).name for p in config["plugins"]],
+        "datasets": [":".join([name, *(PurePath(f).name for f in file)]) for name, *file in _split(config["datasets"])],
+        "options": _without_folders(config["options"]),
+    }
+
+
+def _split(datasets: Sequence[str]) -> list[list[str]]:
+    return [name.split(":", 1) for name in datasets]
+
+
+def _without_folders(value: Any) -> Any:
+    """Options with absolute paths cut down to file names, however deep they lie."""
+    if isinstance(value, Mapping):
+        return {name: _without_folders(v) for name, v in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(v) for v in value]
+    return PurePath(value).name if isinstance(value, str) and value.startswith("/") else value
 
 
 def render(results: Mapping[str, Any]) -> str:
@@ -52,7 +90,7 @@ def render_dataset(results: Mapping[str, Any]) -> str:
     sections = [f"# Leaderboard: {dataset}", _about(results)]
     if results["drift"]:
         sections.append("**The sentinels have drifted; do not trust this table:**\n\n" + _bullets(results["drift"]))
-    sections += [_ranking(results, headline), _how_to_read(results)]
+    sections += [_ranking(results, headline), _how_to_read(results, headline)]
     sections += ["## Not ranked", _not_ranked(results)]
     sections += ["## Outcomes", _outcomes(results)]
     if others:
@@ -61,15 +99,31 @@ def render_dataset(results: Mapping[str, Any]) -> str:
         sections += ["## Which features change", _changes(results)]
     sections += ["## By classifier and seed", _by_cell(results)]
     sections += ["## The classifiers explained", _classifiers(results)]
-    if results["notes"]:
-        sections += ["## Notes", _bullets(results["notes"])]
+    if notes := [*results["notes"], *_metric_errors(results)]:
+        sections += ["## Notes", _bullets(notes)]
     sections += ["## What the columns mean", _glossary(results), "## Provenance", _provenance(results)]
     return "\n\n".join(sections) + "\n"
 
 
 def records_hash(results: Mapping[str, Any]) -> str:
-    """A short hash of the records a leaderboard was made from."""
-    return hashlib.sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()[:16]
+    """A short hash of the records a leaderboard was made from, the same for two equal runs."""
+    return hashlib.sha256(json.dumps(_timeless(results), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _timeless(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The records without what the clock decides, and without how many workers shared the work."""
+    timed = {name for name, metric in results["metrics"].items() if metric["timing"]}
+    kept = {name: value for name, value in results.items() if name != "timing"}
+    for part in ("rows", "summary", "factuals"):
+        kept[part] = [
+            {**entry, "metrics": {m: e for m, e in entry["metrics"].items() if m not in timed}}
+            for entry in results[part]
+        ]
+    for row in kept["rows"]:
+        row["fit"] = {n: v for n, v in (row["fit"] or {}).items() if n != "seconds"}
+    kept["provenance"] = {n: v for n, v in results["provenance"].items() if n != "date"}
+    kept["config"] = {n: v for n, v in results["config"].items() if n != "jobs"}
+    return kept
 
 
 # -- sections ------------------------------------------------------------------------------------------------------
@@ -77,18 +131,21 @@ def _about(results: Mapping[str, Any]) -> str:
     facts = next((c for c in results["contexts"] if "rows" in c), None)
     if facts is None:
         return ""
+    from sensecf_bench.engine.config import DEFAULT_QUERIES
+
+    most = results["config"]["queries"] or DEFAULT_QUERIES
     asked = sorted({c["queries"] for c in results["contexts"] if "queries" in c})
     spread = f"{asked[0]}" if len(asked) == 1 else f"{asked[0]} to {asked[-1]}"
     return (
         f"{facts['source'] or 'A table of the user'}. {facts['rows']} rows, {facts['features']} features, split "
         f"{facts['train']} / {facts['validation']} / {facts['test']}; classes {' and '.join(facts['classes'])}. Queries are "
-        f"test rows that the classifier puts in the undesired class, *{facts['undesired']}*: {spread} a cell."
+        f"test rows that the classifier puts in the undesired class, *{facts['undesired']}*: {spread} a cell (at most {most} are asked)."
     )
 
 
 def _ranking(results: Mapping[str, Any], metrics: Sequence[str]) -> str:
     entries = _ranked(results)
-    first = "validity" if "validity" in metrics else (metrics[0] if metrics else "")
+    first = _sorted_by(metrics)
     sign = -1 if first and results["metrics"][first]["direction"] == "higher" else 1
 
     def by_first_metric(entry: Mapping[str, Any]) -> tuple[float, str]:
@@ -98,28 +155,65 @@ def _ranking(results: Mapping[str, Any], metrics: Sequence[str]) -> str:
     return _metric_table(results, metrics, sorted(entries, key=by_first_metric), beside=True)
 
 
+def _sorted_by(metrics: Sequence[str]) -> str:
+    return "validity" if "validity" in metrics else (metrics[0] if metrics else "")
+
+
 def _metric_table(
     results: Mapping[str, Any], metrics: Sequence[str], entries: Sequence[Mapping[str, Any]], beside: bool = False
 ) -> str:
-    head = ["generator", *(f"{m} {ARROWS[results['metrics'][m]['direction']]}".strip() for m in metrics)]
-    rows = [[_name(e), *(_cell(e["metrics"].get(m), m in e["best"]) for m in metrics)] for e in entries]
+    head = [f"{m} {ARROWS[results['metrics'][m]['direction']]}".strip() for m in metrics]
+    rows = [[_name(e), e["access"], *(_cell(e["metrics"].get(m), m in e["best"]) for m in metrics)] for e in entries]
     if beside:
         sentinels = [e for e in results["summary"] if e["sentinel"]]
-        rows += [[f"*{e['generator']}*", *(_cell(e["metrics"].get(m)) for m in metrics)] for e in sentinels]
-        rows.append(["*the factual rows*", *(_factual_cell(results, m) for m in metrics)])
-    return _table(head, rows)
+        rows += [
+            [f"*{e['generator']}*", e["access"], *(_cell(e["metrics"].get(m)) for m in metrics)] for e in sentinels
+        ]
+        rows.append(["*the factual rows*", NOTHING, *(_factual_cell(results, m) for m in metrics)])
+    return _table(["generator", "access", *head], rows)
 
 
-def _how_to_read(results: Mapping[str, Any]) -> str:
+def _how_to_read(results: Mapping[str, Any], metrics: Sequence[str]) -> str:
+    return "\n\n".join([_what_cells_say(results, metrics), _what_intervals_cover(results), _what_is_bold()])
+
+
+def _what_cells_say(results: Mapping[str, Any], metrics: Sequence[str]) -> str:
     seeds, k = results["config"]["seeds"], results["config"]["k"]
     classifiers = list(dict.fromkeys(c["classifier"] for c in results["contexts"]))
+    calls = (
+        " Calls count calls of the classifier, of which one may carry a whole shard of rows, so compare `cost-rows`; what "
+        "`fit` asked is left out of both."
+    )
     return (
-        f"Value [95 % interval] (queries scored). Pooled over {len(classifiers)} classifier(s) ({', '.join(classifiers)}) and "
-        f"seed(s) {', '.join(map(str, seeds))}; k = {k}. Validity, cross-validity and actionability keep every query they "
-        "speak of in the denominator; sparsity, distance and plausibility are means over the queries that were answered, "
-        "so read them beside validity. **Bold** marks the best value and those whose paired difference from it, on the "
-        "queries both answered, cannot be told from 0; nothing is bold where no ranked generator is clearly worse, and "
-        "seconds never are, because they depend on the machine. Rows in italics are calibration and not ranked."
+        "Value [95 % interval] (queries scored); 0 and 1 are exact, 1.000 is rounded. Pooled over "
+        f"{len(classifiers)} classifier(s) ({', '.join(classifiers)}) and seed(s) {', '.join(map(str, seeds))}; k = {k}. "
+        f"Rows are sorted by {_sorted_by(metrics)}, ties by name; the order among ties means nothing. Validity, "
+        "cross-validity and actionability keep every query they speak of in the denominator; sparsity, distance and "
+        "plausibility are means over the queries that were answered, so read them beside validity."
+        f"{calls if 'cost-calls' in results['metrics'] else ''} Rows in italics are calibration and not ranked."
+    )
+
+
+def _what_intervals_cover(results: Mapping[str, Any]) -> str:
+    seeds = len(results["config"]["seeds"])
+    if seeds == 1:
+        return (
+            "Intervals cover which people were asked, and nothing else: one seed is one split and one fit of each "
+            "classifier, and another may put the rows in another order. `--preset paper` or `--seeds 0,1,2` repeats both."
+        )
+    return (
+        f"Intervals resample people, each with all their answers under {seeds} seeds, so they cover who was asked and the "
+        "splits and refits that those people met; each split by itself stands under *By classifier and seed*."
+    )
+
+
+def _what_is_bold() -> str:
+    return (
+        "**Bold** marks the best value and those whose paired difference from it, on the queries both answered, cannot be "
+        "told from 0 by an interval of level 1 − 0.05 / comparisons (Bonferroni: the best is compared with every other). "
+        f"Two generators with fewer than {LEAST_PEOPLE} people in common are never told apart, and who scored fewer than "
+        f"{LEAST_SHARE:.0%} of the people of whoever scored most is never bold. Nothing is bold where no ranked generator "
+        "is clearly worse, and seconds never are, because they depend on the machine."
     )
 
 
@@ -135,7 +229,21 @@ def _outcomes(results: Mapping[str, Any]) -> str:
         [_name(e), str(sum(e["outcomes"].values())), str(e["people"]), *(str(e["outcomes"].get(n, 0)) for n in names)]
         for e in results["summary"]
     ]
-    return _table(["generator", "queries", "people", *names], rows)
+    legend = "; ".join(f"{name}: {MEANING[Outcome(name)]}" for name in names)
+    return _table(["generator", "queries", "people", *names], rows) + (f"\n\n{legend}." if legend else "")
+
+
+def _metric_errors(results: Mapping[str, Any]) -> list[str]:
+    """One line for each generator and metric that raised, with the first of its cells."""
+    raised: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in results["rows"]:
+        for metric in row["metric_errors"]:
+            raised.setdefault((row["generator"], metric), []).append(row)
+    return [
+        f"`{metric}` raised on {len(rows)} cell(s) of `{generator}`, the first {rows[0]['classifier']} · seed "
+        f"{rows[0]['seed']}: {rows[0]['metric_errors'][metric]}"
+        for (generator, metric), rows in raised.items()
+    ]
 
 
 def _changes(results: Mapping[str, Any]) -> str:
@@ -172,7 +280,12 @@ def _classifiers(results: Mapping[str, Any]) -> str:
 
 
 def _glossary(results: Mapping[str, Any]) -> str:
-    return _bullets(f"`{name}` ({m['unit']}): {m['description']}" for name, m in results["metrics"].items())
+    access = (
+        "`access`: what the generator may look at: the classifier's classes (label), also its probabilities "
+        "(probability), also the training rows (training-data)."
+    )
+    metrics = [f"`{name}` ({m['unit']}): {m['description']}" for name, m in results["metrics"].items()]
+    return _bullets([access, *metrics])
 
 
 def _provenance(results: Mapping[str, Any]) -> str:
@@ -183,13 +296,17 @@ def _provenance(results: Mapping[str, Any]) -> str:
             f"{name} {version}"
             for r in results["rows"]
             for name, version in r["versions"].items()
-            if name not in ("class", "file")
+            if name not in ("class", "source")
         }
     )
     lines = [
         f"Made by `{command(results['config'])}` on {p['date']}.",
-        f"sensecf-bench {p['sensecf-bench']}, Python {p['python']}, {p['platform']}, {p['cores']} cores; {libraries}.",
+        f"sensecf-bench {p['sensecf-bench']}, Python {p['python']}, {p['platform']}, {p['cores']} cores, "
+        f"{results['timing']['jobs']} workers; {libraries}.",
+        "Seconds depend on what else the machine was doing, the other workers included; their intervals cover people only.",
         *([f"Plugins and their libraries: {', '.join(plugins)}."] if plugins else []),
+        "What the command does not name is at its default: `sensecf-bench run --help`, and for options "
+        "`sensecf-bench list generators --json` (or classifiers).",
         f"Intervals: percentile bootstrap over people, {results['config']['resamples']} resamples; Wilson's where a share is 0 or 1.",
         f"Records: `{records_hash(results)}`. Generated by `sensecf-bench leaderboard build`; do not edit.",
     ]
@@ -201,15 +318,19 @@ def command(config: Mapping[str, Any]) -> str:
     from sensecf_bench.engine.config import RunConfig
 
     defaults = RunConfig().model_dump(mode="json")
-    words = ["sensecf-bench run"]
+    config = _publishable(config)
+    words = ["sensecf-bench", "run"]
     for name, value in config.items():
         always = name in ("generators", "datasets", "classifiers", "seeds")
         if (value == defaults[name] and not always) or name in ("options", "plugins", "blocked", "jobs", "shard_size"):
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        words.append(f"--{name.replace('_', '-')} {text}")
-    words += [f"--set {c}.{o}={json.dumps(v)}" for c, options in config["options"].items() for o, v in options.items()]
-    return " ".join(words)
+        words += [f"--{name.replace('_', '-')}", text]
+    for c, options in config["options"].items():
+        words += [w for o, v in options.items() for w in ("--set", f"{c}.{o}={json.dumps(v)}")]
+    words += [w for name in config["plugins"] for w in ("--plugin", name)]
+    words += [w for name in config["blocked"] for w in ("--block", name)]
+    return shlex.join(words)
 
 
 # -- cells ---------------------------------------------------------------------------------------------------------
@@ -255,9 +376,14 @@ def _fix(fix: str) -> str:
 
 
 def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {_one_line(line)}" for line in lines)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = True) -> str:
     lines = [head, ["---"] + ["---:" if numbers else "---"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_one_line(text).replace("|", "\\|") for text in line) + " |" for line in lines)
+
+
+def _one_line(text: str) -> str:
+    """Text from plugins and tables may hold line breaks, which would end a row or a bullet."""
+    return " ".join(text.splitlines())

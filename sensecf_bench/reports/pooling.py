@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensecf_bench.contracts import Metric, Sums
-from sensecf_bench.metrics.bootstrap import Estimate, difference, estimates, pooled
+from sensecf_bench.metrics.bootstrap import CONFIDENCE, Estimate, difference, estimates, pooled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sensecf_bench.engine.score import CellScore
+
+# A percentile interval of a handful of people is far too narrow: of two, it finds a difference every other time where
+# there is none.
+LEAST_PEOPLE = 20
+# Whoever answers only the easy queries looks sparse and near; such a value is shown, and never the best.
+LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,31 +52,47 @@ def pool(cells: Sequence[tuple[str, CellScore | None]], metrics: Sequence[Metric
 
 
 def best_of(pools: Mapping[str, Pool], metrics: Sequence[Metric], resamples: int) -> dict[str, set[str]]:
-    """For each metric with a direction, the generators at the top: the best value, and those whose paired difference
-    from it, on the queries both solved, cannot be told from 0. Empty where nobody can be told from the best."""
+    """For each metric with a direction, the generators at the top: the best value among those that scored enough people,
+    and those whose paired difference from it, on the queries both solved, cannot be told from 0. Empty where nobody
+    can be told from the best."""
     winners: dict[str, set[str]] = {}
     for metric in metrics:
-        values = {name: p.estimates[metric.name].value for name, p in pools.items()}
-        known = {name: value for name, value in values.items() if value is not None}
-        if metric.direction == "none" or metric.timing or len(known) < 2:
+        if metric.direction == "none" or metric.timing:
+            continue
+        known = _comparable(metric.name, pools)
+        if len(known) < 2:
             continue
         choose = max if metric.direction == "higher" else min
         top = choose(known, key=lambda name: known[name])
-        tied = {name for name in known if name == top or not _differs(metric, pools[top], pools[name], resamples)}
+        confidence = 1 - (1 - CONFIDENCE) / (len(known) - 1)  # Bonferroni: the winner is compared with all others
+        tied = {n for n in known if n == top or not _differs(metric, pools[top], pools[n], resamples, confidence)}
         winners[metric.name] = tied if len(tied) < len(known) else set()
     return winners
 
 
-def _differs(metric: Metric, top: Pool, other: Pool, resamples: int) -> bool:
-    """Whether `top` is better than `other` with its whole interval; on no common queries nothing can be said."""
+def _comparable(metric: str, pools: Mapping[str, Pool]) -> dict[str, float]:
+    """The values of those that scored at least `LEAST_SHARE` as many people as whoever scored most."""
+    people = {name: len(np.unique(p.ids[p.sums[metric].scored])) for name, p in pools.items() if metric in p.sums}
+    least = LEAST_SHARE * max(people.values(), default=0)
+    values = {name: pools[name].estimates[metric].value for name in people if people[name] >= least}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _differs(metric: Metric, top: Pool, other: Pool, resamples: int, confidence: float) -> bool:
+    """Whether `top` is better than `other` with its whole interval; on too few common people nothing can be said."""
+    first, second = top.sums[metric.name], other.sums[metric.name]
+    common = np.isin(top.keys[first.scored], other.keys[second.scored])
+    if len(np.unique(top.ids[first.scored][common])) < LEAST_PEOPLE:
+        return False
     gap = difference(
         metric,
-        top.sums[metric.name],
-        other.sums[metric.name],
+        first,
+        second,
         first_keys=top.keys,
         second_keys=other.keys,
         clusters=top.ids,
         resamples=resamples,
+        confidence=confidence,
     )
     if gap.low is None or gap.high is None:
         return False

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import json
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from sensecf_bench.engine.files import CorruptError, read_json, write_atomically, write_json
 from sensecf_bench.errors import RunFolderError, StaleError
 from sensecf_bench.reports.leaderboard import datasets_in, only, render_dataset
+
+SHOWN = 120  # characters of a line that differs
 
 
 def read_results(run: Path) -> dict[str, Any]:
@@ -48,6 +50,11 @@ def build(run: Path, out: Path) -> list[Path]:
 def check(folder: Path) -> list[str]:
     """Render every leaderboard of a folder again from its records. Raises StaleError naming each that differs, with
     its first differing line; returns the names of those that were checked."""
+    if (folder / "run.json").exists():
+        raise RunFolderError(
+            f"{folder} is a run folder, not a folder of leaderboards",
+            f"build them first: `sensecf-bench leaderboard build {folder} --out FOLDER`",
+        )
     pages = {p.stem for p in folder.glob("*.md")} - {"README"}
     records = {p.stem for p in folder.glob("*.json")}
     if not pages | records:
@@ -62,13 +69,23 @@ def check(folder: Path) -> list[str]:
             continue
         found = (folder / f"{name}.md").read_text(encoding="utf-8")
         if found != expected:
-            problems.append(f"{name}.md is not what its records say: {_first_difference(expected, found)}")
+            problems.append(f"{name}.md is not what its records say; {name}.md:{_first_difference(expected, found)}")
     if problems:
         raise StaleError("; ".join(problems), "build it again: `sensecf-bench leaderboard build RUN --out FOLDER`")
     return sorted(pages)
 
 
 def _first_difference(expected: str, found: str) -> str:
-    changes = difflib.unified_diff(expected.splitlines(), found.splitlines(), lineterm="", n=0)
-    lines = [line for line in changes if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-    return " / ".join(line[:160] for line in lines[:2]) or "line endings"
+    """The number of the first line that differs, and what stands there on either side."""
+    pairs = zip_longest(expected.splitlines(), found.splitlines(), fillvalue="nothing")
+    for number, (right, wrong) in enumerate(pairs, start=1):
+        if right != wrong:
+            return f"{number}: expected {_around(right, wrong)!r}, found {_around(wrong, right)!r}"
+    return f"{len(expected.splitlines())}: line endings"
+
+
+def _around(line: str, other: str) -> str:
+    """The part of a line where it first differs from the other; lines of a table are long."""
+    first = next((i for i, (a, b) in enumerate(zip(line, other, strict=False)) if a != b), min(len(line), len(other)))
+    start = max(0, first - SHOWN // 2)
+    return ("…" if start else "") + line[start : start + SHOWN] + ("…" if start + SHOWN < len(line) else "")

@@ -98,7 +98,7 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "unit": metric.unit,
         "version": metric.version,
         "timing": metric.timing,
-        "description": (type(metric).__doc__ or "").strip().splitlines()[0],
+        "description": (type(metric).__doc__ or "").strip().partition("\n")[0],
     }
 
 

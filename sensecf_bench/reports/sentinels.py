@@ -6,18 +6,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 EXPECTED = {
-    "identity": {"validity": 0.0},
+    "identity": {"validity": 0.0, "coverage": 1.0, "sparsity": 0.0, "distance": 0.0},
+    "random-opposite": {"copying": 1.0, "plausibility": 1.0},
     "nearest-opposite": {"copying": 1.0, "plausibility": 1.0, "flip-rate": 1.0},
 }
+ALWAYS_KNOWN = {("identity", "coverage")}  # everybody asked counts, so a missing value is itself an answer that drifted
 
 
 def drift(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One line for each sentinel value that is not what it must be. A value of None says nothing."""
+    """One line for each sentinel value that is not what it must be. A metric that was not computed says nothing, and
+    nor does a value of None, unless there is always one."""
     lines = []
     for row in rows:
         for metric, expected in EXPECTED.get(row["generator"], {}).items():
-            value = row["metrics"].get(metric, {}).get("value")
-            if value is not None and value != expected:
+            if metric not in row["metrics"]:
+                continue
+            value = row["metrics"][metric]["value"]
+            missing = value is None and (row["generator"], metric) in ALWAYS_KNOWN
+            if missing or (value is not None and value != expected):
                 where = f"{row['dataset']} · {row['classifier']} · seed {row['seed']}"
-                lines.append(f"{row['generator']} on {where}: {metric} is {value:.4g}, must be {expected:g}")
+                found = "nothing" if value is None else f"{value:.4g}"
+                lines.append(f"{row['generator']} on {where}: {metric} is {found}, must be {expected:g}")
     return lines
