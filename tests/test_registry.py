@@ -32,6 +32,11 @@ def sensecf_generators():
     return [Mine]
 """
 HEAD = "from sensecf_bench import Generator, Metric, Unavailable, hookimpl\n\n"
+METRIC = (
+    "from sensecf_bench import MeanMetric, hookimpl\n\n"
+    "class Mine(MeanMetric):\n    name, direction, unit = 'mine', 'lower', ''\n    def values(self, judged): ...\n\n"
+    "@hookimpl\ndef sensecf_metrics():\n    return [Mine]\n"
+)
 BUILT_IN_NAMES = {
     "generator": ["identity", "nearest-opposite", "random-opposite"],
     "classifier": ["mlp", "random-forest", "svm", "xgboost"],
@@ -152,6 +157,20 @@ BROKEN = {
         HEAD + "class A(Generator):\n    name = 3\n\n@hookimpl\ndef sensecf_generators():\n    return [A]\n",
         "A has no name",
     ),
+    "abstract generator": (
+        HEAD + "class A(Generator):\n    name = 'a'\n\n@hookimpl\ndef sensecf_generators():\n    return [A]\n",
+        "A lacks `generate`",
+    ),
+    "option without default": (GOOD.replace("width: int = 3", "width: int"), "its options have no defaults: width: F"),
+    "options of another kind": (GOOD.replace("class Options(Generator.Options)", "class Options"), "no PluginOptions"),
+    "options that are no JSON": (
+        GOOD.replace("width: int = 3", "width: object = object()"),
+        "its options cannot be written as JSON",
+    ),
+    "metric without direction": (METRIC.replace("direction", "way"), "Mine: direction is None"),
+    "metric of another direction": (METRIC.replace("'lower'", "'down'"), "Mine: direction is 'down'"),
+    "metric without unit": (METRIC.replace("unit", "measure"), "Mine: unit is None"),
+    "abstract metric": (METRIC.replace("def values", "def valuse"), "Mine lacks `values`"),
     "hook with an argument": (HEAD + "@hookimpl\ndef sensecf_generators(task):\n    return []\n", "task"),
 }
 
@@ -259,7 +278,8 @@ def test_a_stranger_cannot_take_the_place_of_a_sentinel(written):
     assert {"nearest-opposite", "random-opposite"} <= set(registry.names("generator"))
     with pytest.raises(UnknownNameError) as caught:
         registry.generator("identity")
-    assert "built-in generators" in caught.value.fix
+    assert caught.value.message == f"generator 'identity' is claimed by built-in generators and {path}"
+    assert caught.value.fix == "rename or block one of them"
 
 
 def test_one_name_for_two_kinds_is_no_collision(written):
@@ -284,6 +304,46 @@ def test_a_built_in_plugin_can_be_blocked_too():
     assert report_of(registry, "built-in datasets").reason == "blocked by configuration"
 
 
+def test_the_metric_that_the_broken_ones_are_made_from_is_sound(written):
+    assert "mine" in found([written(METRIC)]).names("metric")
+
+
+# -- what the user named one by one ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("fault", ["syntax error", "raises at import", "misspelt hook"])
+def test_a_broken_file_that_was_named_is_a_mistake(written, fault):
+    source, reason = BROKEN[fault]
+    path = written(source)
+    with pytest.raises(PluginError) as caught:
+        found([path, written(GOOD)]).refuse_mistakes()
+    assert f"plugin file {path} is broken: " in caught.value.message
+    assert reason in caught.value.message
+    assert caught.value.fix
+    assert caught.value.exit_code == 2
+
+
+def test_an_absent_file_that_was_named_is_a_mistake(tmp_path):
+    with pytest.raises(PluginError, match=r"nope\.py is broken: .* is not a Python file") as caught:
+        found([tmp_path / "nope.py"]).refuse_mistakes()
+    assert caught.value.fix == "give the path of a .py file"
+
+
+def test_blocking_what_is_no_plugin_is_a_mistake():
+    with pytest.raises(UnknownNameError, match="unknown plugin 'built-in metric'; did you mean 'built-in metrics'"):
+        found(blocked=["built-in metric"]).refuse_mistakes()
+
+
+def test_what_is_sound_blocked_or_bows_out_is_no_mistake(written):
+    broken, absent = written("1 / 0\n"), written(HEAD + "raise Unavailable('no GPU', 'buy one')\n")
+    found([written(GOOD), broken, absent], [str(broken), "built-in datasets"]).refuse_mistakes()
+
+
+def test_a_file_named_twice_is_one_plugin(written):
+    path = written(GOOD)
+    registry = found([path, path])
+    registry.refuse_mistakes()
+    assert "mine" in registry.names("generator")
+
+
 # -- looking up ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", HOOKS.values())
 def test_an_unknown_name_is_refused_with_the_nearest(kind):
@@ -291,6 +351,14 @@ def test_an_unknown_name_is_refused_with_the_nearest(kind):
     known = registry.names(kind)[0]
     with pytest.raises(UnknownNameError, match=f"unknown {kind} '{known}x'; did you mean '{known}'"):
         registry.get(kind, f"{known}x")
+
+
+def test_a_name_that_is_missing_tells_which_plugins_were_left_out(written):
+    blocked, broken = written(GOOD), written("1 / 0\n")
+    with pytest.raises(UnknownNameError) as caught:
+        found([blocked, broken], [str(blocked)]).generator("mine")
+    assert f"{blocked} is blocked" in caught.value.fix
+    assert f"{broken} is broken" in caught.value.fix
 
 
 def test_a_class_is_found_again_from_where_it_is(written):
