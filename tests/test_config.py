@@ -60,6 +60,39 @@ def test_options_of_a_file_that_are_no_mapping_are_refused_in_words(written, con
         build_config({"options": {"svm": {"C": 3}}}, written(content))
 
 
+def test_a_pattern_on_the_command_line_beats_an_exact_name_of_a_file(written):
+    file = written({"options": {"dice-random": {"x": 1, "y": 2}, "dice-*": {"x": 3, "z": 4}, "*-random": {"x": 5}}})
+    config = build_config({"options": {"dice-*": {"x": 9}}}, file)
+    assert config.options_for("dice-random") == {"x": 9, "y": 2, "z": 4}
+    assert config.options_for("dice-genetic") == {"x": 9, "z": 4}
+    assert config.options_for("cfnow-random") == {"x": 5}
+    exact = build_config({"options": {"dice-*": {"x": 9}, "dice-random": {"x": 8}}}, file)
+    assert exact.options_for("dice-random")["x"] == 8
+
+
+@pytest.mark.parametrize(
+    ("content", "same_as"),
+    [
+        ("generators: nice", {"generators": ["nice"]}),
+        ("generators: nice, dice-random", {"generators": ["nice", "dice-random"]}),
+        ("datasets: table:a.yaml", {"datasets": ["table:a.yaml"]}),
+        ("classifiers: svm,mlp", {"classifiers": ["svm", "mlp"]}),
+        ("metrics: validity", {"metrics": ["validity"]}),
+        ("allow: network, paid", {"allow": ["network", "paid"]}),
+        ("seeds: 3", {"seeds": [3]}),
+        ("seeds: 0, 1", {"seeds": [0, 1]}),
+    ],
+)
+def test_a_file_may_write_lists_as_the_command_line_does(written, content, same_as):
+    assert build_config({}, written(content)) == build_config(same_as)
+
+
+def test_a_preset_in_a_file_is_refused_with_where_it_belongs(written):
+    with pytest.raises(ConfigError, match="a preset is not chosen in a file") as caught:
+        build_config({}, written("preset: quick"))
+    assert "--preset quick" in caught.value.fix
+
+
 def test_an_empty_file_changes_nothing(written):
     assert build_config({}, written("")) == RunConfig()
     assert build_config({}, written("# nothing yet\n")) == RunConfig()

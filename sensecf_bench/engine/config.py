@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from sensecf_bench.errors import ConfigError, UnknownNameError
+from sensecf_bench.errors import ConfigError, UnknownNameError, describe
+
+__all__ = ["ALL", "DEFAULT_QUERIES", "PRESETS", "RunConfig", "build_config", "describe", "parse_settings"]
 
 ALL = "all"
 DEFAULT_QUERIES = 100
@@ -41,6 +43,14 @@ class RunConfig(BaseModel):
     plugins: tuple[Path, ...] = ()
     blocked: tuple[str, ...] = ()
     resamples: int = Field(default=2000, ge=100)
+
+    @field_validator("generators", "datasets", "classifiers", "metrics", "seeds", "allow", mode="before")
+    @classmethod
+    def _written_plainly(cls, given: object) -> object:
+        """A file may say `generators: nice, dice-random` or `seeds: 0` as the command line does."""
+        if isinstance(given, str):
+            return tuple(part.strip() for part in given.split(",") if part.strip())
+        return (given,) if isinstance(given, int) else given
 
     @field_validator("generators", "datasets", "classifiers", "metrics", "seeds")
     @classmethod
@@ -86,10 +96,11 @@ def build_config(flags: Mapping[str, Any], file: Path | None = None, preset: str
         values.update(PRESETS[preset])
     if file is not None:
         values.update(_read_yaml(file))
+        _refuse_preset(values, file)
     given = {name: value for name, value in flags.items() if value is not None}
     if "options" in values and "options" in given:
         _refuse_loose_options(values["options"], file)
-        given["options"] = _merged(values["options"], given["options"])
+        given["options"] = _overridden(values["options"], given["options"])
     values.update(given)
     try:
         return RunConfig.model_validate(values)
@@ -116,22 +127,6 @@ def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
     return options
 
 
-def describe(error: ValidationError, model: type[BaseModel]) -> str:
-    """One line a field: what is wrong with it, and for an unknown field the nearest known one."""
-    import difflib
-
-    lines = []
-    for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(where, model.model_fields, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(model.model_fields) or 'none'}"
-            lines.append(f"unknown option {where!r}; {hint}")
-        else:
-            lines.append(f"{where}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r})")
-    return "; ".join(lines)
-
-
 def _read_yaml(file: Path) -> dict[str, Any]:
     import yaml
 
@@ -155,5 +150,24 @@ def _refuse_loose_options(options: object, file: Path | None) -> None:
         )
 
 
-def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: {**first.get(name, {}), **second.get(name, {})} for name in [*first, *second]}
+def _refuse_preset(values: Mapping[str, Any], file: Path) -> None:
+    if "preset" in values:
+        raise ConfigError(
+            f"{file}: a preset is not chosen in a file but on the command line",
+            f"take the line out and add --preset {values['preset']}",
+        )
+
+
+def _overridden(file: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a file with those of the flags over them: a flag's pattern beats an exact name of the file too."""
+    left = {
+        name: {option: value for option, value in chosen.items() if not _is_set(name, option, flags)}
+        for name, chosen in file.items()
+    }
+    # of two patterns the later one wins, so those of the flags go last
+    last = {name: {**left.pop(name, {}), **chosen} for name, chosen in flags.items()}
+    return {**left, **last}
+
+
+def _is_set(name: str, option: str, flags: Mapping[str, Any]) -> bool:
+    return any(option in chosen and fnmatch.fnmatchcase(name, pattern) for pattern, chosen in flags.items())
