@@ -1,5 +1,6 @@
 """The built-in tables, how tables are split, and a user's own: drafted, loaded, and refused with the reason."""
 
+import gc
 import re
 from dataclasses import replace
 
@@ -10,13 +11,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensecf_bench.contracts import FeatureSchema
+from sensecf_bench.contracts import FeatureSchema, Generator
 from sensecf_bench.datasets.clinical import BreastCancer, DiabetesProgression
 from sensecf_bench.datasets.drafting import decimal_step
 from sensecf_bench.datasets.splits import stratified
 from sensecf_bench.datasets.table import UserTable, infer, read_frame
 from sensecf_bench.engine.context import prepare_data
 from sensecf_bench.errors import DataError, SchemaError
+from sensecf_bench.testing.local import local_setting
 
 BUILT_IN = (BreastCancer, DiabetesProgression)
 
@@ -248,12 +250,16 @@ def features_of(*changed, without=()):
     [
         ({"file": "absent.csv"}, DataError, "cannot read table .*absent.csv.*No such file"),
         ({"file": "people.xlsx"}, DataError, "unknown ending '.xlsx'"),
-        ({"colour": "red"}, SchemaError, "colour: Extra inputs are not permitted"),
+        ({"colour": "red"}, SchemaError, "unknown field 'colour'; known: name"),
         ({"target": ...}, SchemaError, "target: Field required"),
         ({"features": []}, SchemaError, "a schema needs at least one feature"),
-        ({"features": features_of(("age", {"kind": "whole"}))}, SchemaError, r"features.0.kind: Input should be"),
-        ({"features": features_of(("age", {"colour": 1}))}, SchemaError, r"features.0.colour: Extra inputs"),
-        ({"features": features_of(("age", {"bounds": [9, 1]}))}, SchemaError, "features.0: .*'age': lower bound 9.0"),
+        ({"features": features_of(("age", {"kind": "whole"}))}, SchemaError, r"features.age.kind: Input should be"),
+        (
+            {"features": features_of(("age", {"colour": 1}))},
+            SchemaError,
+            r"features.age: unknown field 'colour'; known: name, kind",
+        ),
+        ({"features": features_of(("age", {"bounds": [9, 1]}))}, SchemaError, "features.age: .*'age': lower bound 9.0"),
         ({"features": features_of(("bmi", {"name": "age"}))}, SchemaError, "feature named twice: age"),
         (
             {"features": features_of(("bmi", {"name": "weight"}))},
@@ -286,6 +292,18 @@ def features_of(*changed, without=()):
         ({"undesired": "ill"}, SchemaError, r"undesired class 'ill' is not one of \['no', 'yes'\]"),
         ({"classes": ["no", "maybe"], "undesired": "no"}, SchemaError, r"'diabetic' holds \['yes'\], which is not in"),
         ({"classes": ["no"]}, SchemaError, "classes"),
+        ({"classes": [False, True]}, SchemaError, "classes.0: .*YAML reads no, off and false as one.* in quotes"),
+        ({"classes": [0, 1]}, SchemaError, "classes.0: .* put the number in quotes"),
+        ({"undesired": True}, SchemaError, "undesired: .* in quotes"),
+        (
+            {"features": features_of(("age", {"mutabel": 1}))},
+            SchemaError,
+            "features.age: unknown field 'mutabel'; did you mean 'mutable'",
+        ),
+        ({"colour": "red", "undesired": 3}, SchemaError, "undesired: .*; unknown field 'colour'"),
+        ({"name": "my data"}, SchemaError, "name: leaderboard files are called by this name"),
+        ({"name": "../people"}, SchemaError, "name: leaderboard files"),
+        ({"name": "readme"}, SchemaError, "and not README"),
         ({"classes": ["no", "yes", "maybe"]}, SchemaError, "classes"),
     ],
 )
@@ -312,6 +330,7 @@ def with_holes(frame):
         (lambda f: f.assign(age=44), DataError, "constant in the training rows: age"),
         (lambda f: f.assign(drug="insulin", bmi=2.5), DataError, "constant in the training rows: bmi, drug"),
         (lambda f: f.assign(person="p"), DataError, "id column 'person' has duplicates"),
+        (lambda f: f.assign(person=f["person"].where(f.index > 0)), DataError, r"has missing values: person \(1\)"),
         (
             lambda f: f.assign(bmi=f["bmi"].where(f.index != 9, np.inf)),
             SchemaError,
@@ -405,6 +424,33 @@ def test_a_draft_names_what_a_person_must_look_at(tmp_path):
     assert all(entry["mutable"] is True for entry in draft["features"])
 
 
+def test_columns_that_the_harness_has_itself_are_left_out_of_a_draft(tmp_path):
+    frame = people().assign(query_id=range(60), cf_age=range(60))
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    draft, notes = infer(tmp_path / "people.csv", "diabetic")
+    assert not {"query_id", "cf_age"} & {entry["name"] for entry in draft["features"]}
+    assert all(any(f"left out {name!r}: the harness" in note for note in notes) for name in ("query_id", "cf_age"))
+
+
+def test_missing_outcomes_are_pointed_out(tmp_path):
+    frame = people()
+    frame["diabetic"] = frame["diabetic"].where(frame.index > 3)
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    assert "'diabetic' has 4 missing values: fill or drop them first" in infer(tmp_path / "people.csv", "diabetic")[1]
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [("people", "people"), ("my data (2)", "my-data-2"), ("_x", "x"), ("README", "README-table"), ("数据", "table")],
+)
+def test_a_draft_is_called_what_a_file_can_be_called(tmp_path, stem, name):
+    people().to_csv(tmp_path / f"{stem}.csv", index=False)
+    draft, _ = infer(tmp_path / f"{stem}.csv", "diabetic")
+    assert draft["name"] == name
+    (tmp_path / "drafted.yaml").write_text(yaml.safe_dump(draft), encoding="utf-8")
+    assert UserTable(UserTable.Options(schema_file=tmp_path / "drafted.yaml")).load().name == name
+
+
 def test_a_column_of_small_values_is_drafted_so_that_they_differ(tmp_path):
     values = np.arange(1, 61) * 1e-9
     people().assign(bmi=values).to_csv(tmp_path / "people.csv", index=False)
@@ -414,3 +460,19 @@ def test_a_column_of_small_values_is_drafted_so_that_they_differ(tmp_path):
     column = schema.names.index("bmi")
     alone = FeatureSchema((schema.features[column],))
     assert alone.changed(values[:1, None], values[-1:, None]).item()
+
+
+# -- a setting for unit tests ----------------------------------------------------------------------------------------
+def test_the_scratch_folder_of_a_local_setting_goes_with_its_generator():
+    class Idle(Generator):
+        name = "idle"
+
+        def generate(self, queries):
+            return None
+
+    generator = local_setting("diabetes-progression", "svm", queries=2).fit(Idle())
+    scratch = generator.task.scratch
+    assert scratch.is_dir()
+    del generator
+    gc.collect()
+    assert not scratch.exists()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from sensecf_bench.contracts import Dataset, Feature, FeatureSchema, PluginOptions, Table
 from sensecf_bench.datasets.drafting import MOST_LEVELS, draft_feature
-from sensecf_bench.errors import DataError, SchemaError
-from sensecf_bench.schema import level_name
+from sensecf_bench.errors import DataError, SchemaError, describe
+from sensecf_bench.schema import HARNESS_PREFIX, QUERY_ID, level_name
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class TableFile(BaseModel):
@@ -32,6 +36,16 @@ class TableFile(BaseModel):
     source: str = ""
     licence: str = ""
     features: tuple[Feature, ...]
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_file(cls, name: str) -> str:
+        if not NAME.fullmatch(name) or _is_readme(name):
+            raise ValueError(
+                "leaderboard files are called by this name: write letters, digits, '.', '_' and '-', "
+                "with a letter or digit first, and not README"
+            )
+        return name
 
 
 class UserTable(Dataset):
@@ -58,7 +72,7 @@ class UserTable(Dataset):
         for role, column in (("target", described.target), ("id", described.id)):
             if column in schema.names:
                 raise SchemaError(f"{path}: {role} column {column!r} is also a feature", "take it out of the features")
-        _refuse_missing(frame, [*schema.names, described.target], described.file)
+        _refuse_missing(frame, _columns_needed(described), described.file)
         if described.undesired not in described.classes:
             raise SchemaError(
                 f"{path}: undesired class {described.undesired!r} is not one of {list(described.classes)}"
@@ -95,9 +109,8 @@ def read_table_file(path: Path) -> TableFile:
     try:
         return TableFile.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SchemaError(f"{path}: {where}: {first['msg']} ({error.error_count()} problem(s) in all)") from error
+        problems = describe(error, TableFile, content, noun="field")
+        raise SchemaError(f"{path}: {problems}", "correct the file, or draft it anew with `data infer`") from error
 
 
 def read_frame(path: Path) -> pd.DataFrame:
@@ -129,9 +142,12 @@ def infer(path: Path, target: str, undesired: str | None = None) -> tuple[dict[s
         raise DataError(f"target {target!r} has {len(classes)} values, not 2", "choose or make a column of two classes")
     if undesired is not None and undesired not in classes:
         raise DataError(f"undesired class {undesired!r} is not a value of {target!r}", f"its values are {classes}")
-    notes, features, id_column = [], [], None
+    notes, features, id_column = _missing_note(frame, target), [], None
     for column in frame.columns.drop(target):
         distinct = frame[column].nunique()
+        if str(column) == QUERY_ID or str(column).startswith(HARNESS_PREFIX):
+            notes.append(f"left out {column!r}: the harness has columns of that name; rename it to keep it")
+            continue
         if distinct < 2:
             notes.append(f"left out {column!r}: it is constant")
         elif frame[column].dtype.kind not in "iufb" and distinct == len(frame) and id_column is None:
@@ -141,8 +157,7 @@ def infer(path: Path, target: str, undesired: str | None = None) -> tuple[dict[s
             notes.append(f"left out {column!r}: text with {distinct} different values")
         else:
             features.append(draft_feature(str(column), frame[column]))
-        if frame[column].isna().any():
-            notes.append(f"{column!r} has {int(frame[column].isna().sum())} missing values: fill or drop them first")
+        notes += _missing_note(frame, column)
     if not features:
         raise DataError(f"{path}: no column besides the target can be a feature")
     chosen = undesired or classes[1]
@@ -152,7 +167,7 @@ def infer(path: Path, target: str, undesired: str | None = None) -> tuple[dict[s
         "say which features cannot be changed (mutable: false), which only one way (direction), and hard bounds"
     )
     draft = {
-        "name": path.stem,
+        "name": _name_from(path),
         "file": path.name,
         "target": target,
         "classes": classes,
@@ -161,6 +176,26 @@ def infer(path: Path, target: str, undesired: str | None = None) -> tuple[dict[s
         "features": [_brief(f) for f in features],
     }
     return draft, notes
+
+
+def _missing_note(frame: pd.DataFrame, column: str) -> list[str]:
+    missing = int(frame[column].isna().sum())
+    return [f"{column!r} has {missing} missing values: fill or drop them first"] if missing else []
+
+
+def _name_from(path: Path) -> str:
+    """The table's name after its file's, made to fit what `TableFile` takes."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") or "table"
+    return f"{name}-table" if _is_readme(name) else name
+
+
+def _is_readme(name: str) -> bool:
+    return name.lower() in ("readme", "readme.md")  # whatever its case: some file systems know none
+
+
+def _columns_needed(described: TableFile) -> list[str]:
+    names = [*(feature.name for feature in described.features), described.target]
+    return [*names, described.id] if described.id else names
 
 
 def _brief(feature: Feature) -> dict[str, Any]:

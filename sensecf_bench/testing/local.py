@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +27,11 @@ class Setting:
     queries: QueryBatch
 
     def fit(self, generator: Generator, *, k: int = 1, seconds_per_query: float = 30.0) -> Generator:
-        """Fit a generator to this setting, with a temporary scratch folder."""
-        scratch = Path(tempfile.mkdtemp(prefix="sensecf-bench-"))
-        generator.fit(self.explained.task(type(generator), scratch, k=k, seconds_per_query=seconds_per_query))
+        """Fit a generator to this setting, with a scratch folder that goes when the generator does."""
+        scratch = tempfile.TemporaryDirectory(prefix="sensecf-bench-", ignore_cleanup_errors=True)
+        weakref.finalize(generator, scratch.cleanup)
+        task = self.explained.task(type(generator), Path(scratch.name), k=k, seconds_per_query=seconds_per_query)
+        generator.fit(task)
         return generator
 
     def admit(self, answer: pd.DataFrame | CounterfactualBatch | None, k: int = 1) -> Answers:
