@@ -1,12 +1,17 @@
 """The command line as a user meets it: messages, exit codes, and what each command writes."""
 
+import io
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
-from sensecf_bench.cli import main
+from sensecf_bench.cli import listing, main
+from sensecf_bench.cli.progress import Live
 
 
 def bench(*words, cwd=None):
@@ -200,3 +205,74 @@ def test_a_users_table_from_draft_to_leaderboard(tmp_path):
 def test_help_and_version_answer():
     assert "leaderboard" in bench("--help").stdout
     assert bench("--version").stdout.startswith("sensecf-bench ")
+
+
+# -- listing ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    def available(self): raise OSError('no such device')\n",
+        "    def available(self): raise SystemExit(3)\n",
+        "    def __init__(self, options=None): raise ValueError('bad')\n",
+        "    needs = None\n",
+    ],
+    ids=["available raises", "available exits", "constructor raises", "needs is None"],
+)
+def test_a_generator_that_breaks_when_asked_is_listed_as_broken(tmp_path, capsys, body):
+    plugin = tmp_path / f"broken_when_listed_{abs(hash(body))}.py"
+    plugin.write_text(
+        "from sensecf_bench import Generator, hookimpl\nclass Mine(Generator):\n    'Breaks.'\n    name = 'mine'\n"
+        f"{body}    def generate(self, queries): return None\n"
+        "@hookimpl\ndef sensecf_generators(): return [Mine]\n"
+    )
+    listing.list_(listing.What.generators, [plugin])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("mine ")]
+    assert "Breaks. [broken: " in line
+    assert "report it to the plugin's author" in line
+
+
+# -- progress --------------------------------------------------------------------------------------------------------
+RECORD = {"outcomes": {"FOUND": 32}, "spent": {"seconds": 1.0}, "status": "ok", "asked": 32}
+CELL = SimpleNamespace(title="a · b · c · seed 0", shard_size=16)
+
+
+def live():
+    bar = Progress(console=Console(file=io.StringIO(), width=200))
+    return Live(bar), lambda: bar.tasks[1].completed, bar.console.file
+
+
+def test_stored_cells_are_told_in_one_line():
+    observer, _, written = live()
+    for _ in range(3):
+        observer.cell_finished(CELL, RECORD, reused=True)
+    observer.planned(4, 2)
+    observer.stage("generating")
+    observer.cell_finished(CELL, RECORD, reused=False)
+    observer.stage("scoring")
+    lines = written.getvalue().splitlines()
+    assert lines == ["done   a · b · c · seed 0: 32 found (1.0 s)", "3 cells were stored already"]
+
+
+def test_the_shard_bar_counts_the_shards_of_closed_cells():
+    observer, completed, _ = live()
+    observer.planned(2, 4)
+    observer.shards_in_flight(1)
+    assert completed() == 1
+    observer.cell_finished(CELL, RECORD, reused=False)
+    observer.shards_in_flight(1)
+    assert completed() == 3
+
+
+def test_the_shard_bar_of_a_resumed_run_counts_only_what_was_missing():
+    observer, completed, _ = live()
+    observer.cell_finished(CELL, RECORD, reused=True)
+    observer.planned(3, 3)  # one of four shards of two cells was there
+    seen = []
+    observer.shards_in_flight(1)
+    observer.cell_finished(CELL, RECORD, reused=False)
+    for done in (0, 1, 2):
+        observer.shards_in_flight(done)
+        seen.append(completed())
+    assert seen == [1, 2, 3]
+    observer.stage("scoring")
+    assert completed() == 3

@@ -66,11 +66,15 @@ def _entries(kind: PluginKind, registry: Registry) -> list[dict[str, Any]]:
 
 def _generator_facts(name: str, registry: Registry) -> dict[str, Any]:
     cls = registry.generator(name)
-    facts: dict[str, Any] = {"access": cls.access, "needs": sorted(cls.needs), "available": True}
+    facts: dict[str, Any] = {"access": cls.access, "needs": [], "available": True}
     try:
+        facts["needs"] = sorted(cls.needs)
         cls().available()
     except Unavailable as bows_out:
         facts |= {"available": False, "reason": bows_out.reason, "fix": bows_out.fix}
+    except (Exception, SystemExit) as error:  # noqa: BLE001 a stranger's class may raise anything; its line says so
+        cause = f"{type(error).__name__}: {error}"
+        facts |= {"available": False, "reason": f"broken: {cause}", "fix": "report it to the plugin's author"}
     return facts
 
 
@@ -94,5 +98,7 @@ def _line(entry: dict[str, Any]) -> str:
         origin = f"{entry['distribution']} {entry['version']}".strip()
         detail = f"{entry['reason']} ({entry['fix']})" if entry["reason"] else f"{len(entry['provides'])} registered"
         return f"{entry['status']:<11} {origin}: {detail}"
-    unavailable = "" if entry.get("available", True) else f" [unavailable: {entry['reason']}; {entry['fix']}]"
-    return f"{entry['description']}{unavailable}"
+    if entry.get("available", True):
+        return str(entry["description"])
+    word = "" if entry["reason"].startswith("broken: ") else "unavailable: "
+    return f"{entry['description']} [{word}{entry['reason']}; {entry['fix']}]"
