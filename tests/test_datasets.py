@@ -250,7 +250,7 @@ def features_of(*changed, without=()):
     [
         ({"file": "absent.csv"}, DataError, "cannot read table .*absent.csv.*No such file"),
         ({"file": "people.xlsx"}, DataError, "unknown ending '.xlsx'"),
-        ({"colour": "red"}, SchemaError, "unknown field 'colour'; known: name"),
+        ({"colour": "red"}, SchemaError, "yaml: unknown field 'colour'; did you mean"),
         ({"target": ...}, SchemaError, "target: Field required"),
         ({"features": []}, SchemaError, "a schema needs at least one feature"),
         ({"features": features_of(("age", {"kind": "whole"}))}, SchemaError, r"features.age.kind: Input should be"),
