@@ -12,8 +12,11 @@ import yaml
 
 from sensecf_bench import hookspecs
 from sensecf_bench.datasets.table import TableFile
-from sensecf_bench.engine.config import RunConfig
+from sensecf_bench.engine.config import DEFAULT_QUERIES, PRESETS, RunConfig
+from sensecf_bench.generators import NearestOpposite
+from sensecf_bench.queries import Outcome
 from sensecf_bench.registry import discover
+from sensecf_bench.reports.sentinels import EXPECTED
 from sensecf_bench.testing import local_setting
 
 ROOT = Path(__file__).parent.parent
@@ -39,16 +42,52 @@ def test_every_hook_is_documented_with_its_signature(hook):
 
 def test_the_generator_in_the_readme_runs_and_is_admitted(tmp_path):
     (source,) = blocks("README.md", "python")
-    plugin = tmp_path / "nearest_mean.py"
+    plugin = tmp_path / "median_row.py"
     plugin.write_text(source)
     registry = discover([plugin])
     for dataset in ("breast-cancer", "diabetes-progression"):
         setting = local_setting(dataset, "xgboost")
-        generator = setting.fit(registry.generator("nearest-mean")())
+        generator = setting.fit(registry.generator("median-row")())
         answers = setting.admit(generator.generate(setting.queries))
         assert len(answers.owner) == len(setting.queries)
         if dataset == "breast-cancer":
             assert set(map(str, answers.reasons)) == {""}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_is_explained(outcome):
+    assert f"| {outcome.value} | " in (ROOT / "docs" / "results.md").read_text()
+
+
+def test_the_test_in_the_docs_passes_for_a_generator_that_keeps_the_rules():
+    (source,) = [text for text in blocks("docs/plugins.md", "python") if "local_setting" in text]
+    names = {"Mine": NearestOpposite}
+    exec(source.replace("from my_package import Mine", ""), names)
+    names["test_every_query_is_answered_by_the_rules"]()
+
+
+def test_the_presets_in_the_readme_are_the_presets():
+    text = (ROOT / "README.md").read_text().replace("\n", " ")
+    assert "`quick` explains `random-forest` with 20 queries under seed 0" in text
+    assert "`paper` asks 200 queries a cell under seeds 0 to 4" in text
+    assert PRESETS == {
+        "quick": {"classifiers": ["random-forest"], "queries": 20, "seeds": [0]},
+        "paper": {"queries": 200, "seeds": [0, 1, 2, 3, 4]},
+    }
+    assert DEFAULT_QUERIES == 100
+
+
+@pytest.mark.parametrize("sentinel", EXPECTED)
+def test_what_sentinels_must_score_stands_in_the_readme(sentinel):
+    scores = ", ".join(f"{metric} {value:g}" for metric, value in EXPECTED[sentinel].items())
+    (line,) = [x for x in (ROOT / "README.md").read_text().splitlines() if x.startswith(f"| `{sentinel}` |")]
+    assert line.endswith(f"| {scores} |")
+
+
+def test_links_lead_somewhere():
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_the_metric_in_the_docs_runs(tmp_path, small_config):
