@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 __all__ = ["Observer", "Quiet", "Run", "RunConfig", "default_folder", "load", "plan", "run", "score"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """A finished run: its folder and its results document, and its tables as pandas frames."""
 
     folder: Path
     document: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, {len(self.document['rows'])} cells)"
 
     @property
     def failed(self) -> list[str]:
@@ -72,14 +75,14 @@ class Run:
         from sensecf_bench.engine.store import load_cell
 
         frames = []
-        for folder in sorted((self.folder / "cells").iterdir()):
-            cell = load_cell(folder) if folder.is_dir() and ".corrupt-" not in folder.name else None
+        for row in self.document["rows"]:
+            cell = load_cell(self.folder / "cells" / row["cell"]) if row["cell"] else None
             if cell is not None:
                 frame = cell.queries() if name == "queries" else cell.rows()
                 for column in ("seed", "generator", "classifier", "dataset"):
-                    frame.insert(0, f"cf_{column}", cell.record["cell"][column])
+                    frame.insert(0, f"cf_{column}", row[column])
                 frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def plan(config: RunConfig | None = None) -> tuple[Plan, Registry]:
@@ -89,6 +92,7 @@ def plan(config: RunConfig | None = None) -> tuple[Plan, Registry]:
 
     config = config or RunConfig()
     registry = discover(config.plugins, config.blocked)
+    registry.refuse_mistakes()
     return make_plan(config, registry), registry
 
 
@@ -116,7 +120,8 @@ def run(config: RunConfig | None = None, out: str | Path | None = None, observer
         raise NothingRan(f"nothing ran: no generator is available ({reasons})", "see `sensecf-bench list generators`")
     folder = Path(out) if out is not None else default_folder(config)
     listeners = WithPlugins(observer or Quiet(), registry)
-    finished = _publish(folder, carry_out(planned, folder, listeners))
+    carried = carry_out(planned, folder, listeners)
+    finished = _publish(folder, carried, None if carried.time.worker_total else _timing_of(folder))
     listeners.run_finished(finished.document)
     return finished
 

@@ -95,7 +95,6 @@ class Split:
 class Dataset(Plugin, ABC):
     """A table with a schema, a rule that labels it, and a way to split it."""
 
-    restricted: ClassVar[bool] = False  # its licence forbids passing rows on
     argument: ClassVar[str | None] = None  # the option that ARG sets in `--datasets NAME:ARG`
 
     @abstractmethod

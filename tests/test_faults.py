@@ -1,5 +1,6 @@
 """A generator that misbehaves costs only its own queries; real processes, real crashes."""
 
+import psutil
 import pytest
 
 from sensecf_bench import api
@@ -19,6 +20,10 @@ ALONE = {
     "unparsable": ("UNPARSABLE", "unparsable"),
     "mutates-input": ("FOUND", ""),
     "floods-output": ("FOUND", ""),
+    "cut-off-text": ("UNPARSABLE", "unparsable"),
+    "uncountable-usage": ("ERROR", "protocol"),
+    "leaves-a-process": ("FOUND", ""),
+    "threads": ("FOUND", ""),
     "batch-raises": ("ERROR", "raised"),
     "batch-segfaults": ("ERROR", "crashed"),
     "batch-hangs": ("TIMEOUT", "timeout"),
@@ -96,6 +101,16 @@ def test_failed_cells_are_not_ranked_and_say_why(faulty):
     assert not entries["fails-to-fit"]["ranked"]
     assert "cannot learn this" in entries["fails-to-fit"]["not_ranked_because"]
     assert entries["raises"]["ranked"]
+
+
+def test_a_crash_takes_no_longer_than_it_takes(faulty):
+    run, victim = faulty
+    for name in ("segfaults", "exits"):
+        assert table(run.queries, name).loc[victim, "cf_seconds"] < 1.0
+
+
+def test_what_a_generator_started_ends_with_it(faulty):
+    assert not [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "31536000"]]
 
 
 def test_what_a_crash_said_is_kept_beside_its_record(faulty):

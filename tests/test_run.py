@@ -1,13 +1,16 @@
 """A run through the Python interface: what is stored, what is reported, and what the sentinels must score."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from sensecf_bench import api
-from sensecf_bench.errors import NothingRan, RunFolderError
+from sensecf_bench.errors import ConfigError, NothingRan, RunFolderError
 from sensecf_bench.queries import Outcome
 
 
@@ -149,7 +152,99 @@ def test_plugins_that_listen_are_told_and_cannot_stop_a_run(tmp_path, small_conf
     assert any("listener.py" in line and "deaf" in line for line in warned)
 
 
-def test_a_classifier_that_fails_costs_its_own_cells(tmp_path, small_config):
+def test_scoring_again_keeps_failed_cells(tmp_path, small_config):
+    run = api.run(with_a_bad_classifier(tmp_path, small_config), tmp_path / "run")
+    again = api.score(tmp_path / "run")
+    assert again.document["rows"] == run.document["rows"]
+    assert again.document["summary"] == run.document["summary"]
+    assert again.failed == run.failed
+
+
+def test_an_edited_plugin_is_asked_again_and_its_old_answers_are_not_mixed_in(tmp_path, small_config):
+    plugin = tmp_path / "edited.py"
+    source = (
+        "from sensecf_bench import Generator, hookimpl\n"
+        "class Edited(Generator):\n"
+        "    'Changes between runs.'\n"
+        "    name = 'edited'\n"
+        "    def generate(self, queries): return ANSWER\n"
+        "@hookimpl\n"
+        "def sensecf_generators(): return [Edited]\n"
+    )
+    config = small_config.model_copy(update={"plugins": (plugin,), "generators": ("edited",)})
+    for answer, outcome in (("None", "ABSTAINED"), ("queries.frame", "FOUND")):
+        plugin.write_text(source.replace("ANSWER", answer))
+        done = subprocess.run(
+            [sys.executable, "-c", "import sys; from sensecf_bench import api\n"
+             "api.run(api.RunConfig.model_validate_json(sys.argv[1]), sys.argv[2])", config.model_dump_json(), tmp_path / "run"],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        run = api.load(tmp_path / "run")
+        assert set(run.queries["cf_outcome"]) == {outcome}
+        assert len(run.queries) == 12
+
+
+def test_two_tables_of_one_name_are_refused(tmp_path, small_config):
+    for name, offset in (("one", 0), ("two", 1)):
+        rows = ["a,b,y", *(f"{i + offset},{(i * 7) % 50},{int(i > 30)}" for i in range(60))]
+        (tmp_path / f"{name}.csv").write_text("\n".join(rows))
+        features = "features: [{name: a, kind: integer}, {name: b, kind: integer}]"
+        described = f"name: twin\nfile: {name}.csv\ntarget: y\nclasses: ['0', '1']\nundesired: '1'\n{features}\n"
+        (tmp_path / f"{name}.yaml").write_text(described)
+    tables = tuple(f"table:{tmp_path / name}.yaml" for name in ("one", "two"))
+    with pytest.raises(ConfigError, match="two datasets are called 'twin'"):
+        api.run(small_config.model_copy(update={"datasets": tables}), tmp_path / "run")
+
+
+def test_a_preloaded_module_that_raises_costs_nobody_anything(tmp_path, small_config):
+    (tmp_path / "explosive_module.py").write_text("raise RuntimeError('at import')\n")
+    plugin = tmp_path / "preloads.py"
+    plugin.write_text(
+        "import sys\n"
+        "from sensecf_bench import Generator, hookimpl\n"
+        "class Preloads(Generator):\n"
+        "    'Wants a module that cannot be imported.'\n"
+        "    name, preload = 'preloads', ('explosive_module', 'antigravity_is_not_there')\n"
+        "    def generate(self, queries): return None\n"
+        "@hookimpl\n"
+        "def sensecf_generators(): return [Preloads]\n"
+    )
+    config = small_config.model_copy(update={"plugins": (plugin,), "generators": ("preloads", "identity")})
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from sensecf_bench import api\n"
+         "api.run(api.RunConfig.model_validate_json(sys.argv[1]), sys.argv[2])", config.model_dump_json(), tmp_path / "run"],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert api.load(tmp_path / "run").failed == []
+
+
+def test_options_that_refuse_company_reach_the_generator_alone(tmp_path, small_config):
+    plugin = tmp_path / "exclusive.py"
+    plugin.write_text(
+        "from pydantic import model_validator\n"
+        "from sensecf_bench import Generator, PluginOptions, hookimpl\n"
+        "class Exclusive(Generator):\n"
+        "    'Takes one option, and no other beside it.'\n"
+        "    name = 'exclusive'\n"
+        "    class Options(PluginOptions):\n"
+        "        stock: bool = False\n"
+        "        steps: int = 3\n"
+        "        @model_validator(mode='after')\n"
+        "        def alone(self):\n"
+        "            if self.stock and self.model_fields_set != {'stock'}: raise ValueError('stock takes no company')\n"
+        "            return self\n"
+        "    def generate(self, queries): return queries.frame if self.options.stock else None\n"
+        "@hookimpl\n"
+        "def sensecf_generators(): return [Exclusive]\n"
+    )
+    update = {"plugins": (plugin,), "generators": ("exclusive",), "options": {"exclusive": {"stock": True}}}
+    run = api.run(small_config.model_copy(update=update), tmp_path / "run")
+    assert set(run.queries["cf_outcome"]) == {"FOUND"}
+
+
+def with_a_bad_classifier(tmp_path, small_config):
     plugin = tmp_path / "bad_classifier.py"
     plugin.write_text(
         "from sensecf_bench import Classifier, hookimpl\n"
@@ -161,8 +256,11 @@ def test_a_classifier_that_fails_costs_its_own_cells(tmp_path, small_config):
         "@hookimpl\n"
         "def sensecf_classifiers(): return [Bad]\n"
     )
-    config = small_config.model_copy(update={"plugins": (plugin,), "classifiers": ("bad", "svm")})
-    run = api.run(config, tmp_path / "run")
+    return small_config.model_copy(update={"plugins": (plugin,), "classifiers": ("bad", "svm")})
+
+
+def test_a_classifier_that_fails_costs_its_own_cells(tmp_path, small_config):
+    run = api.run(with_a_bad_classifier(tmp_path, small_config), tmp_path / "run")
     status = {(r["classifier"], r["generator"]): r["status"] for r in run.document["rows"]}
     assert {s for (c, _), s in status.items() if c == "bad"} == {"failed"}
     assert {s for (c, _), s in status.items() if c == "svm"} == {"ok"}

@@ -141,5 +141,5 @@ def test_a_corrupt_description_is_written_anew(tampered, small_config):
 def test_scoring_refuses_a_damaged_cell_by_name(tampered):
     cell = cell_of(tampered, "identity")
     (cell / "rows.parquet").write_bytes(b"no table")
-    with pytest.raises(RunFolderError, match=r"identity.*not stored"):
+    with pytest.raises(RunFolderError, match=r"identity.*rows\.parquet is not the file that was written"):
         api.score(tampered)

@@ -86,7 +86,7 @@ def _show_plan(planned: Plan, folder: Path) -> None:
     typer.echo(f"{len(planned.cells)} cells into {folder}")
     for context in planned.contexts:
         mine = [c.generator.name for c in planned.cells if c.context.key == context.key]
-        where = f"{context.dataset.name} · {context.classifier.name} · seed {context.seed}"
+        where = f"{context.dataset.label} · {context.classifier.name} · seed {context.seed}"
         typer.echo(f"  {where}: {', '.join(mine)}")
     for skipped in planned.skipped:
         typer.echo(f"  skipped {skipped.generator}: {skipped.reason} ({skipped.fix})")
@@ -103,7 +103,11 @@ def _verdict(finished: Run) -> int:
         typer.echo(f"failed: {line}")
     for line in document["drift"]:
         typer.echo(f"sentinel drifted: {line}")
+    broken = sorted({f"{name}: {why}" for row in document["rows"] for name, why in row["metric_errors"].items()})
+    for line in broken:
+        typer.echo(f"metric failed: {line}")
+    unmet = [s for s in document["skipped"] if s["generator"] in document["config"]["generators"]]
     bad = len(finished.failed)
     verdict = f"{len(document['rows']) - bad} cells done" + (f", {bad} failed" if bad else "")
     typer.echo(f"{verdict} in {document['timing']['wall']:.0f} s; leaderboard: {finished.folder / 'leaderboard.md'}")
-    return EXIT_CELLS_FAILED if bad or document["drift"] else EXIT_OK
+    return EXIT_CELLS_FAILED if bad or unmet or broken or document["drift"] else EXIT_OK

@@ -32,7 +32,6 @@ class TableFile(BaseModel):
     classes: tuple[str, str]  # the two values of the target column
     undesired: str
     id: str | None = None  # column of unique ids; the row number if left out
-    restricted: bool = False
     source: str = ""
     licence: str = ""
     features: tuple[Feature, ...]

@@ -59,7 +59,7 @@ class Ledger:
     def fail(self, asked: QueryBatch, outcome: Outcome, reason: str, detail: str) -> None:
         for query_id in asked.ids:
             entry = self.entries[query_id]
-            entry.outcome, entry.reason, entry.detail = outcome, reason, detail[:LONGEST_TEXT]
+            entry.outcome, entry.reason, entry.detail = outcome, reason, _storable(detail)
 
     def record(self, asked: QueryBatch, answer: Message, k: int) -> None:
         """Admit an answer and settle the outcomes.
@@ -83,13 +83,18 @@ class Ledger:
             self.entries[query_id].outcome = Outcome.ABSTAINED
         for query_id, text in unparsable.items():
             entry = self.entries[query_id]
-            entry.outcome, entry.reason, entry.detail = Outcome.UNPARSABLE, "unparsable", text[:LONGEST_TEXT]
+            entry.outcome, entry.reason, entry.detail = Outcome.UNPARSABLE, "unparsable", _storable(text)
         for i, reason, detail in zip(rows.owner, rows.reasons, rows.details, strict=True):
             entry = self.entries[asked.ids[i]]
             if reason is Reason.ADMITTED:
                 entry.outcome, entry.reason, entry.detail = Outcome.FOUND, "", ""
             elif entry.outcome not in (Outcome.FOUND, Outcome.REJECTED):
                 entry.outcome, entry.reason, entry.detail = Outcome.REJECTED, str(reason), detail
+
+
+def _storable(text: str) -> str:
+    """The beginning of a text, without the half characters that a cut-off answer may end in."""
+    return text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
 
 
 def _columns(answer: Message, asked: QueryBatch) -> dict[str, Any]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import itertools
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from sensecf_bench.schema import Matrix
 
 LONGEST_TRACEBACK = 4000
+ALARMS = {signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGUSR1, signal.SIGUSR2}
 
 
 def child_main(pipe: Connection[Any, Any], log: str) -> None:
@@ -82,14 +86,32 @@ def _fit(pipe: Connection[Any, Any], message: Message) -> tuple[Generator, Task]
 
 
 def _remote_predictor(pipe: Connection[Any, Any]) -> Callable[[Matrix], Matrix]:
+    """Predictions over the pipe, also for a generator with threads or alarms: one request at a time, and a reply to a
+    request that was given up in the middle is passed over."""
+    lock, serials = threading.Lock(), itertools.count()
+
     def predict_proba(rows: Matrix) -> Matrix:
-        send(pipe, Message("predict", arrays={"rows": np.atleast_2d(np.asarray(rows, dtype=np.float64))}))
-        answer = receive(pipe)
+        matrix = np.atleast_2d(np.asarray(rows, dtype=np.float64))
+        with lock, _undisturbed():
+            serial = next(serials)
+            send(pipe, Message("predict", {"serial": serial}, {"rows": matrix}))
+            while (answer := receive(pipe)).content.get("serial") != serial:
+                pass
         if answer.kind == "refused":
             raise ValueError(answer.content["why"])
         return answer.arrays["probabilities"].copy()
 
     return predict_proba
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold back alarms: a handler that raises in the middle of a message would leave half of it on the pipe."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ALARMS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _queries(message: Message, schema: FeatureSchema) -> QueryBatch:
@@ -110,10 +132,14 @@ def _pack(answer: object, asked: int, k: int) -> Message:
 
     batch = answer if isinstance(answer, CounterfactualBatch) else CounterfactualBatch(cast("Any", answer))
     frame = batch.rows
-    notes = {
-        "unparsable": {str(i): str(text) for i, text in batch.unparsable.items()},
-        "usage": {str(i): [u.prompt_tokens, u.completion_tokens, u.usd] for i, u in batch.usage.items()},
-    }
+    try:
+        usage = {
+            str(i): [_count(u.prompt_tokens), _count(u.completion_tokens), _count(u.usd)]
+            for i, u in batch.usage.items()
+        }
+    except (TypeError, ValueError) as error:
+        return _broken(f"usage that cannot be counted: {error}")
+    notes = {"unparsable": {str(i): str(text) for i, text in batch.unparsable.items()}, "usage": usage}
     if frame is None:
         return Message("answer", {**notes, "columns": None})
     if not isinstance(frame, pd.DataFrame):
@@ -142,6 +168,13 @@ def _plain(value: object) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else repr(value)[:200]
 
 
+def _count(value: float) -> float:
+    number = float(value)
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"{value!r}")
+    return number
+
+
 def _broken(why: str) -> Message:
     return Message("broken", {"why": why})
 
@@ -158,6 +191,6 @@ def _redirect_output(log: str) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)
-    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False, encoding="utf-8", errors="backslashreplace")
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, encoding="utf-8", errors="backslashreplace")
     faulthandler.enable(file=2)

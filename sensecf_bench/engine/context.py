@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ class Data:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over schema, classes, rows, labels and split."""
-        asked = [self.schema.fingerprint, *self.table.classes, str(self.table.undesired), *self.ids]
+        asked = [self.schema.fingerprint, self.table.name, *self.table.classes, str(self.table.undesired), *self.ids]
         digest = hashlib.sha256("\x1f".join(asked).encode())
         for array in (self.matrix, self.labels, self.train, self.validation, self.test):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -141,13 +141,6 @@ def fit_classifier(data: Data, classifier: Classifier) -> Explained:
         "test_rows": float(len(truth)),
     }
     return Explained(data, classifier.name, classifier, predicted, quality)
-
-
-def without_test_labels(data: Data) -> Data:
-    """The same data with the test labels blanked, for whoever must not see them."""
-    labels = data.labels.copy()
-    labels[data.test] = -1
-    return replace(data, labels=labels)
 
 
 def _checked_split(dataset: Dataset, table: Table, seed: int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +17,7 @@ Arguments = ParamSpec("Arguments")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-MOST_DEATHS = 3
+PREFETCHED = 2  # jobs beyond the workers' number that the pool may have handed out
 POLL_SECONDS = 0.5
 WORKER_PRELOAD = (
     "numpy",
@@ -60,35 +60,51 @@ class LocalPool(ProcessPoolExecutor):
 
 
 class Crew:
-    """A pool that is renewed when one of its workers dies, up to three times, and leaves nobody behind."""
+    """A pool that is renewed when one of its workers dies, and leaves nobody behind."""
 
     def __init__(self, jobs: int) -> None:
-        self._jobs, self._deaths = jobs, 0
+        self._jobs = jobs
         self._pool = LocalPool(jobs)
 
     def carry_out(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], tick: Callable[[], None] = lambda: None
     ) -> Iterator[tuple[Job, Result | Exception]]:
         """Do all jobs, yielding each with its result, or with what it raised, as it is done. `tick` is called now and
-        then in between. A job that a dying worker leaves unfinished is done again, so jobs must bear repetition."""
+        then in between.
+
+        When a worker dies, those jobs that may have been under way are done again one at a time, so that one that kills
+        its worker fails alone, with WorkersDiedError. Jobs must therefore bear repetition.
+        """
         left = dict(enumerate(jobs))
         while left:
-            futures: dict[Future[Result], int] = {self._pool.submit(work, job): i for i, job in left.items()}
-            broken = False
+            futures: dict[Future[Result], int] = {}
+            with contextlib.suppress(BrokenProcessPool):
+                futures = {self._pool.submit(work, job): i for i, job in left.items()}
+            broken = len(futures) < len(left)
             while futures and not broken:
                 done, _ = wait(futures, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
-                    error = future.exception()
-                    number = futures.pop(future)
-                    if isinstance(error, BrokenProcessPool):
+                    number, outcome = futures.pop(future), _outcome(future)
+                    if isinstance(outcome, BrokenProcessPool):
                         broken = True
-                        continue
-                    if error is not None and not isinstance(error, Exception):
-                        raise error
-                    yield left.pop(number), future.result() if error is None else error
+                    else:
+                        yield left.pop(number), outcome
                 tick()
             if broken:
                 self._renew()
+                suspects = list(left)[: self._jobs + PREFETCHED]
+                for number in suspects:
+                    job = left.pop(number)
+                    yield job, self._alone(work, job)
+
+    def _alone(self, work: Callable[[Job], Result], job: Job) -> Result | Exception:
+        outcome = _outcome(self._pool.submit(work, job))
+        if not isinstance(outcome, BrokenProcessPool):
+            return outcome
+        self._renew()
+        return WorkersDiedError(
+            "its worker process died, for want of memory perhaps", "give it more memory, or try fewer --jobs"
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -96,22 +112,25 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._pool.shutdown()
-            return
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
+        workers = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=kind is None, cancel_futures=kind is not None)
+        if kind is not None:
+            for worker in workers:
+                worker.terminate()
 
     def _renew(self) -> None:
-        self._deaths += 1
-        if self._deaths > MOST_DEATHS:
-            raise WorkersDiedError(
-                f"worker processes died {self._deaths} times, for want of memory perhaps; finished work is kept",
-                "try fewer --jobs, and repeat the command",
-            )
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = LocalPool(self._jobs)
+
+
+def _outcome(future: Future[Result]) -> Result | Exception:
+    """What a future came to; a process that is told to stop is not an outcome and passes through."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if not isinstance(error, Exception):
+        raise error
+    return error
 
 
 def results_of(pairs: Iterator[tuple[Any, Result | Exception]]) -> Iterator[tuple[Any, Result]]:

@@ -12,11 +12,13 @@ import gc
 import importlib
 import os
 import select
+import shutil
 import signal
 import socket
 import tempfile
 import threading
 import time
+import traceback
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -25,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sensecf_bench.engine.child import child_main
 from sensecf_bench.engine.processes import fork_server, quiet_start
 from sensecf_bench.engine.wire import Message, receive, send
+from sensecf_bench.errors import WorkersDiedError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 REAP_SECONDS = 0.5
 PATIENCE_AT_BIRTH = 60.0
 PATIENCE_AT_DEATH = 5.0
+GRACE = 0.2  # for a child that has hung up and is about to be gone
 
 
 class Nursery:
@@ -49,6 +53,14 @@ class Nursery:
             self._process.start()
         return self
 
+    def check(self) -> None:
+        """Raises WorkersDiedError when the nursery is gone, without which no generator can run."""
+        if not self._process.is_alive():
+            raise WorkersDiedError(
+                f"the process that generators are forked from died (exit code {self._process.exitcode})",
+                "look at the modules that plugins preload; finished work is kept",
+            )
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -63,54 +75,68 @@ class ChildProcess:
     def __init__(self, nursery: str, log: Path) -> None:
         self._nursery = nursery
         self.pipe = _ask(nursery, Message("child", {"log": str(log)}))
-        self.pid = int(receive(self.pipe).content["pid"])
+        self._pid = int(receive(self.pipe).content["pid"])
+
+    def kill(self) -> None:
+        """Kill the child and whatever it started, at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._pid, signal.SIGKILL)
 
     def end(self) -> int | None:
-        """Kill the child if it is still there; how it ended: an exit code, or minus a signal's number."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        self.pipe.close()
-        return self.exit_code()
-
-    def exit_code(self) -> int | None:
-        """How the child ended, or None if it has not within some seconds."""
-        with contextlib.closing(_ask(self._nursery, Message("status", {"pid": self.pid}))) as line:
+        """See to it that the child is gone, and whatever it started with it. How it ended, if it had by itself: an exit
+        code, or minus a signal's number."""
+        with contextlib.closing(_ask(self._nursery, Message("end", {"pid": self._pid}))) as line:
             code: int | None = receive(line).content["code"]
-            return code
+        self.pipe.close()
+        return code
 
 
 def nursery_main(address: str, preload: tuple[str, ...]) -> None:
     """Serve until the run's main process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in preload:
-        with contextlib.suppress(ImportError):  # whoever needs it will say so when it is fitted
-            importlib.import_module(name)
-    gc.freeze()  # what is imported stays shared between the children
-    parent = parent_process()
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(address)
         door.listen(64)
-        codes: dict[int, int] = {}
-        while parent is None or parent.sentinel not in (ready := wait([door, parent.sentinel], REAP_SECONDS)):
-            _reap(codes)
-            if door in ready:
-                line = Connection(door.accept()[0].detach())
-                with contextlib.suppress(EOFError, OSError):  # a worker that died while asking
-                    _serve(line, receive(line), codes, door)
-                line.close()
+        _import(preload)
+        _serve_all(door)
+    shutil.rmtree(Path(address).parent, ignore_errors=True)  # the main process was killed and cannot
+
+
+def _import(preload: tuple[str, ...]) -> None:
+    for name in preload:
+        with contextlib.suppress(Exception):  # whoever needs the module will say so when it is fitted
+            importlib.import_module(name)
+    gc.freeze()  # what is imported stays shared between the children
+
+
+def _serve_all(door: socket.socket) -> None:
+    """Answer workers until the main process is gone."""
+    parent = parent_process()
+    assert parent is not None
+    codes: dict[int, int] = {}
+    while parent.sentinel not in (ready := wait([door, parent.sentinel], REAP_SECONDS)):
+        _reap(codes)
+        if door in ready:
+            line = Connection(door.accept()[0].detach())
+            with contextlib.suppress(EOFError, OSError):  # a worker that died while asking
+                _serve(line, receive(line), codes, door)
+            line.close()
 
 
 def _serve(line: Connection[Any, Any], request: Message, codes: dict[int, int], door: socket.socket) -> None:
-    if request.kind == "status":
-        send(line, Message("status", {"code": _code_of(int(request.content["pid"]), codes)}))
+    if request.kind == "end":
+        send(line, Message("ended", {"code": _end(int(request.content["pid"]), codes)}))
     elif os.fork() == 0:
+        os.setsid()  # what the child starts can be ended with it
         door.close()
         _leave_when_abandoned(line)
         send(line, Message("born", {"pid": os.getpid()}))
         try:
             child_main(line, str(request.content["log"]))
-        finally:
-            os._exit(0)
+        except BaseException:  # noqa: BLE001 nothing may return from here into the nursery's own code
+            traceback.print_exc()
+            os._exit(1)
+        _leave()
 
 
 def _leave_when_abandoned(line: Connection[Any, Any]) -> None:
@@ -119,10 +145,16 @@ def _leave_when_abandoned(line: Connection[Any, Any]) -> None:
     hung_up.register(line.fileno(), 0)  # no events asked for: only the hang-up is reported
 
     def watch() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the generator's own thread
         hung_up.poll()
-        os._exit(1)
+        _leave()
 
     threading.Thread(target=watch, daemon=True, name="leave-when-abandoned").start()
+
+
+def _leave() -> None:
+    """End this child with whatever it started."""
+    os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def _reap(codes: dict[int, int]) -> None:
@@ -134,12 +166,23 @@ def _reap(codes: dict[int, int]) -> None:
             codes[pid] = os.waitstatus_to_exitcode(status)
 
 
-def _code_of(pid: int, codes: dict[int, int]) -> int | None:
-    deadline = time.monotonic() + PATIENCE_AT_DEATH
+def _end(pid: int, codes: dict[int, int]) -> int | None:
+    """End a child with whatever it started; its exit code if it had ended by itself."""
+    by_itself = pid in codes or _ended_within(pid, GRACE, codes)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)  # the group outlives its leader while a descendant is in it
+    if not by_itself:
+        _ended_within(pid, PATIENCE_AT_DEATH, codes)
+    code = codes.pop(pid, None)
+    return code if by_itself else None
+
+
+def _ended_within(pid: int, seconds: float, codes: dict[int, int]) -> bool:
+    deadline = time.monotonic() + seconds
     while pid not in codes and time.monotonic() < deadline:
         _reap(codes)
         time.sleep(0.001)
-    return codes.pop(pid, None)
+    return pid in codes
 
 
 def _ask(address: str, request: Message) -> Connection[Any, Any]:
@@ -150,7 +193,7 @@ def _ask(address: str, request: Message) -> Connection[Any, Any]:
         try:
             caller.connect(address)
             break
-        except (FileNotFoundError, ConnectionRefusedError):
+        except FileNotFoundError:
             caller.close()
             if time.monotonic() > deadline:
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -51,10 +52,10 @@ class WithPlugins:
 
     def cell_finished(self, cell: CellSpec, record: Mapping[str, Any], reused: bool) -> None:
         self._observer.cell_finished(cell, record, reused)
-        self._tell("sensecf_cell_finished", record=record)
+        self._tell("sensecf_cell_finished", record=copy.deepcopy(record))
 
     def run_finished(self, summary: Mapping[str, Any]) -> None:
-        self._tell("sensecf_run_finished", summary=summary)
+        self._tell("sensecf_run_finished", summary=copy.deepcopy(summary))
 
     def _tell(self, hook: str, **news: object) -> None:
         for implementation in getattr(self._registry.manager.hook, hook).get_hookimpls():

@@ -9,7 +9,9 @@ import fnmatch
 import hashlib
 import importlib.metadata
 import json
+import platform
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -18,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from sensecf_bench.contracts import Plugin, PluginKind
+from sensecf_bench.contracts import PluginKind
 from sensecf_bench.engine.config import ALL, RunConfig, describe
 from sensecf_bench.errors import ConfigError, Unavailable, UnknownNameError
-from sensecf_bench.registry import Registry, find_class
+from sensecf_bench.registry import Registered, Registry, find_class
 
 if TYPE_CHECKING:
     from sensecf_bench.contracts import Classifier, Dataset, Generator
@@ -32,12 +34,21 @@ CORE_LIBRARIES = ("sensecf-bench", "numpy", "pandas", "scikit-learn", "scipy", "
 
 @dataclass(frozen=True)
 class Component:
-    """A plugin class with its options as resolved: all that another process needs to make the same thing."""
+    """A plugin class with its options: all that another process needs to make the same thing.
+
+    `given` are the options somebody chose, `options` those with the defaults filled in.
+    """
 
     name: str
     where: tuple[str, str, str]
+    given: Mapping[str, Any]
     options: Mapping[str, Any]
     versions: Mapping[str, str]
+    label: str  # its name, and for a dataset with an argument what that was
+
+    @property
+    def key(self) -> str:
+        return content_hash(asdict(self))
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -46,7 +57,7 @@ class Component:
 
     def make(self) -> Any:
         cls = find_class(self.where)
-        return cls(cls.Options.model_validate(self.options))
+        return cls(cls.Options.model_validate(self.given))
 
     @property
     def cls(self) -> Any:
@@ -94,14 +105,14 @@ class CellSpec:
     @property
     def title(self) -> str:
         c = self.context
-        return f"{c.dataset.name} · {c.classifier.name} · {self.generator.name} · seed {c.seed}"
+        return f"{c.dataset.label} · {c.classifier.name} · {self.generator.name} · seed {c.seed}"
 
     @property
     def name(self) -> str:
         """What it is called, whatever versions it runs on."""
         c, asked = self.context, {"k": self.k, "queries": self.queries, "seed": self.context.seed}
         parts = {
-            kind: [part.name, dict(part.options)]
+            kind: [part.label, dict(part.options) if part.label == part.name else {}]  # no paths: tables may move
             for kind, part in (("dataset", c.dataset), ("classifier", c.classifier), ("generator", self.generator))
         }
         return json.dumps({**asked, **parts}, sort_keys=True)
@@ -116,7 +127,7 @@ class CellSpec:
 
     def folder(self, key: str) -> str:
         c = self.context
-        parts = (c.dataset.name, c.classifier.name, self.generator.name, f"seed{c.seed}", key[:12])
+        parts = (c.dataset.label, c.classifier.name, self.generator.name, f"seed{c.seed}", key[:12])
         return "--".join(re.sub(r"[^A-Za-z0-9@._-]+", "_", part) for part in parts)
 
     @property
@@ -159,6 +170,7 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
     classifiers = [component("classifier", name, config, registry) for name in config.classifiers]
     generators, skipped = _generators(config, registry)
     libraries = {name: importlib.metadata.version(name) for name in CORE_LIBRARIES}
+    libraries["python"] = ".".join(platform.python_version_tuple()[:2])
     contexts = [ContextSpec(d, c, seed) for d in datasets for seed in config.seeds for c in classifiers]
     cells = tuple(
         CellSpec(
@@ -180,7 +192,7 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
         cells,
         tuple(skipped),
         tuple(component("metric", name, config, registry) for name in metrics),
-        tuple(component("classifier", name, config, registry) for name in _families(registry)),
+        tuple(component("classifier", name, RunConfig(), registry) for name in _families(registry)),
     )
 
 
@@ -194,19 +206,20 @@ def component(
         options = registered.cls.Options.model_validate(given)
     except ValidationError as error:
         raise ConfigError(f"{kind} {name!r}: {describe(error, registered.cls.Options)}") from error
-    return Component(name, registered.where, options.model_dump(mode="json"), _versions(registered.cls, registered))
+    chosen = options.model_dump(mode="json", exclude_unset=True)
+    label = ":".join([name, *(Path(str(v)).stem for v in (extra or {}).values())])
+    return Component(name, registered.where, chosen, options.model_dump(mode="json"), _versions(registered), label)
 
 
 def content_hash(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _versions(cls: type[Plugin], registered: Any) -> dict[str, str]:
-    """Versions of whatever the class runs on: its own, its distribution's, and of the libraries that declares."""
-    versions = {"class": str(getattr(cls, "version", "1"))}
-    if registered.file:
-        versions["file"] = hashlib.sha256(Path(registered.file).read_bytes()).hexdigest()[:16]
-    elif registered.distribution not in ("", "sensecf-bench"):
+def _versions(registered: Registered) -> dict[str, str]:
+    """Versions of whatever the class runs on: its own, its source's, its distribution's and of the libraries that
+    declares. The source counts, because an installed plugin may be one that is being worked on."""
+    versions = {"class": str(getattr(registered.cls, "version", "1")), "source": _source_hash(registered)}
+    if registered.distribution not in ("", "file", "sensecf-bench"):
         versions[registered.distribution] = registered.version
         for requirement in importlib.metadata.requires(registered.distribution) or []:
             library = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
@@ -216,6 +229,18 @@ def _versions(cls: type[Plugin], registered: Any) -> dict[str, str]:
                 except importlib.metadata.PackageNotFoundError:
                     versions[library] = "absent"
     return versions
+
+
+def _source_hash(registered: Registered) -> str:
+    """A hash of the file that defines a built-in or single-file class, or of the whole package of an installed plugin."""
+    file = sys.modules[registered.cls.__module__].__file__
+    if file is None:
+        return "unknown"
+    files = [Path(file)]
+    package = sys.modules[registered.cls.__module__.partition(".")[0]].__file__
+    if registered.distribution not in ("file", "sensecf-bench") and package and package.endswith("__init__.py"):
+        files = sorted(Path(package).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:16]
 
 
 def _families(registry: Registry) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -31,7 +32,7 @@ def warm_up(preload: Sequence[str]) -> None:
     context = fork_server()
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload(list(preload))
-        with quiet_start():
+        with quiet_start(), _deaf_to_interrupts():
             forkserver.ensure_running()
 
 
@@ -56,6 +57,16 @@ def quiet_start() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started in here do not hear Ctrl-C: it is the main process's business, also while they import."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def die_with_parent() -> None:

@@ -15,9 +15,9 @@ from sensecf_bench.engine.processes import usable_cores
 from sensecf_bench.engine.provenance import provenance
 from sensecf_bench.engine.score import ContextScore, ScoreJob, score_context
 from sensecf_bench.engine.shards import shard_path
-from sensecf_bench.engine.store import Identity, RunStore, StoredCell, stored_cells
+from sensecf_bench.engine.store import Identity, RunStore, StoredCell, load_cell, stored_cells
 from sensecf_bench.engine.worker import ContextReport, Part, PartReport, describe_context, run_part
-from sensecf_bench.errors import BenchError, RunFolderError
+from sensecf_bench.errors import BenchError, ConfigError, RunFolderError
 
 
 @dataclass(frozen=True)
@@ -109,19 +109,28 @@ def rescore(plan: Plan, out: Path, observer: Observer) -> Carried:
         _describe_contexts(carried, crew)
         kept = stored_cells(out)
         for cell in plan.cells:
-            context = carried.contexts[cell.context.key]
-            if isinstance(context, ContextReport) and context.queries:
-                carried.results.append(CellResult(cell, _kept(kept, cell, context.fingerprint)))
+            why = _nothing_to_ask(carried.contexts[cell.context.key])
+            stored = None if why else _kept(kept, cell, carried.contexts[cell.context.key], out)
+            carried.results.append(CellResult(cell, stored, why or ("" if stored else "not stored: repeat the run")))
         observer.stage("scoring")
         score_cells(carried, crew)
     return carried
 
 
-def _kept(kept: dict[str, StoredCell], cell: CellSpec, fingerprint: str) -> StoredCell:
-    stored = kept.get(cell.name)
-    if stored is None:
-        raise RunFolderError(f"{cell.title} is not stored", "repeat the run's command to finish it")
-    if stored.record["data"] != fingerprint:
+def _nothing_to_ask(context: ContextReport | Exception) -> str:
+    if isinstance(context, Exception):
+        return f"dataset failed: {type(context).__name__}: {context}"
+    return context.nothing_to_ask
+
+
+def _kept(
+    kept: dict[str, StoredCell], cell: CellSpec, context: ContextReport | Exception, out: Path
+) -> StoredCell | None:
+    """The stored cell: the one of this very version, or the latest of its name. Raises RunFolderError when its answers
+    were made for other data."""
+    assert isinstance(context, ContextReport)
+    stored = load_cell(out / "cells" / cell.folder(cell.key(context.fingerprint))) or kept.get(cell.name)
+    if stored is not None and stored.record["data"] != context.fingerprint:
         raise RunFolderError(
             f"{cell.title}: the dataset is not the one its answers were made for", "run again in another --out"
         )
@@ -153,7 +162,20 @@ def _describe_contexts(carried: Carried, crew: Crew) -> None:
         carried.contexts[context.key] = report
         if isinstance(report, ContextReport):
             carried.time.classifier += report.seconds
+    _refuse_namesakes(carried)
     carried.time.contexts = time.monotonic() - started
+
+
+def _refuse_namesakes(carried: Carried) -> None:
+    """Two datasets of one name would be one row of the leaderboard."""
+    owners: dict[str, str] = {}
+    for context in carried.plan.contexts:
+        report = carried.contexts[context.key]
+        if (
+            isinstance(report, ContextReport)
+            and owners.setdefault(report.dataset, context.dataset.key) != context.dataset.key
+        ):
+            raise ConfigError(f"two datasets are called {report.dataset!r}", "give each table a `name` of its own")
 
 
 def _describe(job: tuple[ContextSpec, int]) -> ContextReport:
@@ -169,7 +191,7 @@ def _generate(carried: Carried, crew: Crew, nursery: Nursery, store: RunStore, o
         pending[part.folder].waiting += 1
     observer.stage("generating")
     started = time.monotonic()
-    for part, report in crew.carry_out(run_part, parts, lambda: _show(pending, observer)):
+    for part, report in crew.carry_out(run_part, parts, lambda: _look_after(pending, nursery, observer)):
         cell = pending[part.folder]
         cell.waiting -= 1
         if isinstance(report, BaseException):
@@ -191,10 +213,8 @@ def _take_stock(carried: Carried, store: RunStore, observer: Observer) -> dict[P
     pending: dict[Path, _Pending] = {}
     for cell in carried.plan.cells:
         context = carried.contexts[cell.context.key]
-        if isinstance(context, Exception):
-            carried.results.append(CellResult(cell, None, f"classifier failed: {type(context).__name__}: {context}"))
-        elif not context.queries:
-            why = f"the classifier puts no test row in class {context.facts['undesired']!r}: nothing to ask"
+        why = _nothing_to_ask(context)
+        if why or isinstance(context, Exception):
             carried.results.append(CellResult(cell, None, why))
         else:
             key = cell.key(context.fingerprint)
@@ -230,11 +250,17 @@ def _close(cell: _Pending, carried: Carried, store: RunStore, observer: Observer
         carried.results.append(CellResult(cell.cell, None, cell.failure))
         observer.warn(f"{cell.cell.title}: {cell.failure}")
         return
-    stored = store.finish(cell.folder, cell.identity, cell.cell, cell.shards)
+    try:
+        stored = store.finish(cell.folder, cell.identity, cell.cell, cell.shards)
+    except (ValueError, TypeError) as error:  # answers that cannot be written down cost their own cell
+        carried.results.append(CellResult(cell.cell, None, f"cannot be stored: {type(error).__name__}: {error}"))
+        observer.warn(f"{cell.cell.title}: cannot be stored: {error}")
+        return
     carried.results.append(CellResult(cell.cell, stored))
     observer.cell_finished(cell.cell, stored.record, reused=False)
 
 
-def _show(pending: dict[Path, _Pending], observer: Observer) -> None:
+def _look_after(pending: dict[Path, _Pending], nursery: Nursery, observer: Observer) -> None:
+    nursery.check()
     done = sum(shard_path(p.folder, n).exists() for p in pending.values() if p.waiting for n in p.missing)
     observer.shards_in_flight(done)

@@ -26,6 +26,7 @@ from sensecf_bench.metrics.bootstrap import Estimate, estimates
 from sensecf_bench.schema import QUERY_ID
 
 if TYPE_CHECKING:
+    from sensecf_bench.engine.context import Explained
     from sensecf_bench.engine.plan import Component, ContextSpec
     from sensecf_bench.queries import Classes
     from sensecf_bench.schema import Matrix
@@ -63,6 +64,7 @@ class ContextScore:
     factuals: Mapping[str, Estimate]
     classifier_seconds: float  # fitting the panel
     predict_seconds: float  # asking it
+    panel_failure: str  # why there is no panel
 
 
 def score_context(job: ScoreJob) -> ContextScore:
@@ -89,16 +91,22 @@ def score_context(job: ScoreJob) -> ContextScore:
         if not factuals:
             own = [m for m in metrics if m.of_factuals]
             factuals = dict(_score(folder, ids, as_if_factuals_were_answers(judged), own, job.resamples).estimates)
-    return ContextScore(tuple(cells), factuals, panel.fit_seconds, panel.predict_seconds)
+    return ContextScore(tuple(cells), factuals, panel.fit_seconds, panel.predict_seconds, panel.failure)
 
 
 class _Panel:
-    """The classifiers of the other families, fitted on the same rows, with what they took."""
+    """The classifiers of the other families, fitted on the same rows, with what they took. All of them or none: a
+    smaller panel would be another measure."""
 
     def __init__(self, job: ScoreJob) -> None:
         started = time.monotonic()
         others = [c for c in job.panel if c.name != job.context.classifier.name]
-        self._members = [explained_for(replace(job.context, classifier=c)) for c in others]
+        self.failure = ""
+        self._members: list[Explained] = []
+        try:
+            self._members = [explained_for(replace(job.context, classifier=c)) for c in others]
+        except Exception as error:  # noqa: BLE001 whatever keeps a family from being fitted here must not cost the run
+            self.failure = f"{type(error).__name__}: {error}"
         self.fit_seconds = time.monotonic() - started
         self.predict_seconds = 0.0
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from sensecf_bench.engine.config import RunConfig
 from sensecf_bench.engine.files import (
+    TEMPORARY,
     CorruptError,
     digest,
     read_json,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 TABLES = ("queries.parquet", "rows.parquet")
+ASIDE = ".corrupt-"
 FAILURES = {Outcome.ERROR, Outcome.TIMEOUT}
 
 
@@ -73,11 +76,20 @@ class RunStore:
     def open(self, config: RunConfig, provenance: dict[str, Any]) -> None:
         """Take possession. Raises RunFolderError when the folder is foreign, unwritable, in use, or another run's."""
         self._claim()
-        remove_leftovers(self.root)
+        try:
+            self._take_over(config)
+        except BaseException:
+            self.close()
+            raise
         description = self.root / "run.json"
-        if description.exists():
-            self._refuse_another_run(description, config)
         write_json(description, {"format": FORMAT, "config": config.model_dump(mode="json"), "provenance": provenance})
+
+    def _take_over(self, config: RunConfig) -> None:
+        remove_leftovers(self.root)
+        for scratch in self.root.glob("cells/*/scratch-*"):
+            shutil.rmtree(scratch, ignore_errors=True)
+        if (self.root / "run.json").exists():
+            self._refuse_another_run(self.root / "run.json", config)
 
     def close(self) -> None:
         if self._lock is not None:
@@ -138,7 +150,7 @@ class RunStore:
     def _claim(self) -> None:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            contents = {p.name for p in self.root.iterdir()}
+            contents = {p.name for p in self.root.iterdir() if not p.name.startswith(TEMPORARY)}
             if contents - {".lock"} and "run.json" not in contents:
                 raise RunFolderError(
                     f"{self.root} is not a results folder of sensecf-bench, and not empty", "choose another --out"
@@ -174,7 +186,7 @@ class RunStore:
 
     def _set_aside(self, folder: Path, why: str) -> None:
         number = 1
-        while (aside := folder.with_name(f"{folder.name}.corrupt-{number}")).exists():
+        while (aside := folder.with_name(f"{folder.name}{ASIDE}{number}")).exists():
             number += 1
         folder.rename(aside)
         self.warnings.append(f"{folder.name}: corrupt record set aside as {aside.name}, computed again: {why}")
@@ -203,13 +215,20 @@ def load_cell(folder: Path, key: str | None = None) -> StoredCell | None:
 
 
 def stored_cells(root: Path) -> dict[str, StoredCell]:
-    """The finished cells of a results folder by name; of several versions of one, the latest. Corrupt ones are left out."""
+    """The finished cells of a results folder by name; of several versions of one, the latest.
+
+    Raises RunFolderError naming a corrupt one.
+    """
     found: dict[str, StoredCell] = {}
     for record in sorted(root.glob("cells/*/record.json"), key=lambda p: p.stat().st_mtime):
+        if ASIDE in record.parent.name:
+            continue
         try:
             cell = load_cell(record.parent)
-        except CorruptError:
-            continue
+        except CorruptError as error:
+            raise RunFolderError(
+                f"{record.parent.name}: {error}", "repeat the run: the cell is computed again"
+            ) from error
         if cell is not None:
             found[cell.record["name"]] = cell
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from sensecf_bench.engine.plan import CellSpec
     from sensecf_bench.queries import QueryBatch
     from sensecf_bench.schema import Matrix
+
+SLACK = 1.0
 
 
 class ChildTimeoutError(Exception):
@@ -39,12 +42,11 @@ class ChildProtocolError(Exception):
 
 @dataclass
 class Meter:
-    """What a call took: wall-clock seconds, prediction calls and predicted rows, seconds inside the model."""
+    """What a call took: wall-clock seconds, prediction calls and predicted rows."""
 
     seconds: float = 0.0
     calls: int = 0
     rows: int = 0
-    predict_seconds: float = 0.0
 
 
 class Supervisor:
@@ -66,7 +68,10 @@ class Supervisor:
     def start(self, seconds: float) -> None:
         """Start a child and fit the generator in it, within so many seconds. Raises the Child… errors."""
         self._scratch.mkdir(parents=True, exist_ok=True)
-        self._child = ChildProcess(self._nursery, self._scratch / "output.log")
+        try:
+            self._child = ChildProcess(self._nursery, self._scratch / "output.log")
+        except (EOFError, OSError) as error:
+            raise ChildCrashError(f"no process could be started for it: {error}") from error
         self._pipe = self._child.pipe
         self._ask(self._fit_message(), "fitted", seconds)
 
@@ -89,48 +94,60 @@ class Supervisor:
 
     # -- inside ------------------------------------------------------------------------------------------------
     def _ask(self, message: Message, wanted: str, seconds: float) -> Message:
+        assert self._child is not None
         self.meter, started = Meter(), time.monotonic()
-        deadline = started + seconds
+        # Waiting for a message has a deadline; a message that stops half-way needs somebody to cut it short.
+        watchdog = threading.Timer(seconds + SLACK, self._child.kill)
+        watchdog.daemon = True
+        watchdog.start()
         try:
-            send(self._pipe, message)
-            while True:
-                if not self._pipe.poll(max(0.0, deadline - time.monotonic())):
-                    self._kill()
-                    raise ChildTimeoutError(f"no answer within {seconds:.3g} s; killed")
-                reply = receive(self._pipe)
-                if reply.kind != "predict":
-                    break
-                self._serve_prediction(reply)
+            reply = self._converse(message, started + seconds)
+            self.meter.seconds = time.monotonic() - started
+        except TimeoutError:
+            self.meter.seconds = time.monotonic() - started
+            self._kill()
+            raise ChildTimeoutError(f"no answer within {seconds:.3g} s; killed") from None
         except (EOFError, ConnectionError, ValueError) as error:
+            self.meter.seconds = time.monotonic() - started
             raise ChildCrashError(self._obituary(error)) from error
         finally:
-            self.meter.seconds = time.monotonic() - started
+            watchdog.cancel()
         if reply.kind == "raised":
             raise ChildRaisedError(reply.content["why"])
         if reply.kind != wanted:
             raise ChildProtocolError(str(reply.content.get("why", f"said {reply.kind!r} instead of {wanted!r}")))
         return reply
 
+    def _converse(self, message: Message, deadline: float) -> Message:
+        """Say something, serve predictions, and return the first other thing that is said. Raises TimeoutError."""
+        send(self._pipe, message)
+        while True:
+            if not self._pipe.poll(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+            reply = receive(self._pipe)
+            if reply.kind != "predict":
+                return reply
+            self._serve_prediction(reply)
+
     def _serve_prediction(self, request: Message) -> None:
         rows: Matrix = request.arrays["rows"]
-        started = time.monotonic()
         width = len(self._explained.data.schema)
         if rows.ndim != 2 or rows.shape[1] != width or not np.isfinite(rows).all():
             why = f"cannot predict an array of shape {rows.shape}: it takes finite numbers of shape (n, {width})"
-            send(self._pipe, Message("refused", {"why": why}))
+            send(self._pipe, Message("refused", {"why": why, "serial": request.content["serial"]}))
             return
         probabilities = self._explained.model.predict_proba(rows) if len(rows) else np.empty((0, 2))
         self.meter.calls += 1
         self.meter.rows += len(rows)
-        self.meter.predict_seconds += time.monotonic() - started
-        send(self._pipe, Message("probabilities", arrays={"probabilities": probabilities}))
+        serial = {"serial": request.content["serial"]}
+        send(self._pipe, Message("probabilities", serial, {"probabilities": probabilities}))
 
     def _fit_message(self) -> Message:
         data, cell = self._explained.data, self._cell
         scales = data.schema.frozen_scales()
         content: dict[str, Any] = {
             "where": list(cell.generator.where),
-            "options": dict(cell.generator.options),
+            "options": dict(cell.generator.given),
             "features": data.schema.to_json(),
             "classes": list(data.table.classes),
             "target": data.target,
@@ -148,18 +165,16 @@ class Supervisor:
         return Message("fit", content, arrays)
 
     def _obituary(self, error: Exception) -> str:
+        code = self._kill()
         if isinstance(error, ValueError):
-            self._kill()
             return f"sent bytes that are no message: {error}"
-        assert self._child is not None
-        code = self._child.exit_code()
-        self._kill()
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):
                 return f"process died of {signal.Signals(-code).name}"
         return f"process ended with exit code {code} in mid-call"
 
-    def _kill(self) -> None:
-        if self._child is not None:
-            self._child.end()
-            self._child = None
+    def _kill(self) -> int | None:
+        """End the child; how it ended, if it had by itself."""
+        code = self._child.end() if self._child is not None else None
+        self._child = None
+        return code

@@ -58,6 +58,15 @@ class ContextReport:
     quality: dict[str, float]
     facts: dict[str, Any]
     seconds: float
+    failure: str = ""  # why the classifier could not be fitted
+
+    @property
+    def nothing_to_ask(self) -> str:
+        """Why there is nobody to ask about; empty where there is."""
+        if self.failure:
+            return f"classifier failed: {self.failure}"
+        undesired = self.facts["undesired"]
+        return "" if self.queries else f"the classifier puts no test row in class {undesired!r}: nothing to ask"
 
 
 @dataclass(frozen=True)
@@ -82,10 +91,9 @@ class PartReport:
 
 
 def describe_context(spec: ContextSpec, limit: int) -> ContextReport:
-    """Fit a context's classifier and report on it. Raises DataError or SchemaError."""
+    """Fit a context's classifier and report on it. Raises DataError or SchemaError when the table is at fault."""
+    data = data_for(spec)
     started = time.monotonic()
-    explained = explained_for(spec)
-    data = explained.data
     facts = {
         "rows": len(data.ids),
         "features": len(data.schema),
@@ -98,6 +106,11 @@ def describe_context(spec: ContextSpec, limit: int) -> ContextReport:
         "source": data.table.source,
         "licence": data.table.licence,
     }
+    try:
+        explained = explained_for(spec)
+    except Exception as error:  # noqa: BLE001 a stranger's classifier may raise anything; it costs its own cells
+        failure = f"{type(error).__name__}: {error}"
+        return ContextReport(data.table.name, data.fingerprint, 0, {}, facts, time.monotonic() - started, failure)
     asked = len(explained.queries(limit))
     return ContextReport(
         data.table.name, data.fingerprint, asked, dict(explained.quality), facts, time.monotonic() - started
@@ -118,7 +131,7 @@ def run_part(part: Part) -> PartReport:
                 continue  # done before a worker died
             size = part.cell.shard_size
             asked = queries.take(slice(number * size, (number + 1) * size))
-            ledger = desk.answer(asked)
+            ledger = desk.answer(asked, part.cell.cell_timeout * len(asked) / len(queries))
             write_shard(part.folder, number, ledger, desk.judge, desk.fit_summary)
     finally:
         desk.close()
@@ -165,7 +178,7 @@ class _Desk:
     def __init__(self, cell: CellSpec, explained: Explained, scratch: Path, nursery: str) -> None:
         self._cell, self._explained = cell, explained
         self._child = Supervisor(explained, cell, scratch, nursery)
-        self._ends = time.monotonic() + cell.cell_timeout
+        self._ends = 0.0
         self._unfit: tuple[Outcome, str, str] | None = None
         self.fit_meter = Meter()
         self.generate_seconds = 0.0
@@ -178,8 +191,11 @@ class _Desk:
         failure = "" if self._unfit is None else f"{self._unfit[1]}: {self._unfit[2]}"
         return {"seconds": meter.seconds, "calls": meter.calls, "rows": meter.rows, "failure": failure}
 
-    def answer(self, queries: QueryBatch) -> Ledger:
+    def answer(self, queries: QueryBatch, seconds: float) -> Ledger:
+        """Answer a shard within its share of the cell's time, which does not depend on how the cell is split."""
         ledger = Ledger(queries)
+        self._ready()
+        self._ends = time.monotonic() + seconds
         for asked in self._calls(queries):
             self._ask(asked, ledger)
         return ledger
@@ -230,7 +246,7 @@ class _Desk:
         """Have a child with a fitted generator; a generator that cannot be fitted is not asked again."""
         if self._unfit is None and not self._child.alive:
             try:
-                self._child.start(max(0.0, self._ends - time.monotonic()))
+                self._child.start(self._cell.cell_timeout)
             except CHILD_FAILURES as error:
                 outcome, reason, detail = _verdict(error)
                 self._unfit = (outcome, f"fit-{reason}", detail)

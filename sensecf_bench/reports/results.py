@@ -81,7 +81,8 @@ def _row(item: Scored) -> dict[str, Any]:
         "generator": cell.generator.name,
         "seed": cell.context.seed,
         "options": _chosen_options(cell),
-        "versions": dict(cell.generator.versions),
+        "cell": stored.folder.name if stored else None,
+        "versions": stored.record["cell"]["generator_versions"] if stored else dict(cell.generator.versions),
         "status": record["status"],
         "reason": record["reason"],
         "asked": record["asked"],
@@ -113,6 +114,8 @@ def _contexts(carried: Carried) -> list[dict[str, Any]]:
             quality = {name: (None if value != value else value) for name, value in report.quality.items()}
             entry |= {"dataset": report.dataset, "queries": report.queries, "quality": quality, **report.facts}
             entry["fingerprint"] = report.fingerprint
+            if report.failure:
+                entry["failure"] = report.failure
         entries.append(entry)
     return entries
 
@@ -192,6 +195,12 @@ def _notes(carried: Carried) -> list[str]:
             notes.append(
                 f"{report.dataset} · {spec.classifier.name} · seed {spec.seed}: {config.queries} queries asked for, "
                 f"{report.queries} test rows are in the undesired class; all of them were used"
+            )
+        scores = carried.scores.get(spec.key)
+        if isinstance(report, ContextReport) and scores is not None and scores.panel_failure:
+            where = f"{report.dataset} · {spec.classifier.name} · seed {spec.seed}"
+            notes.append(
+                f"{where}: no cross-validity, because a classifier of the panel failed: {scores.panel_failure}"
             )
     return notes
 

@@ -2,12 +2,15 @@
 
 import ctypes
 import os
+import signal
+import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from sensecf_bench import CounterfactualBatch, Generator, PluginOptions, hookimpl
+from sensecf_bench import CounterfactualBatch, Generator, PluginOptions, Usage, hookimpl
 
 
 class Good(Generator):
@@ -141,6 +144,58 @@ class FloodsOutput(Good):
         return frame
 
 
+class CutOffText(Good):
+    name = "cut-off-text"
+
+    def misbehave(self, queries, frame):
+        kept = frame[frame["query_id"] != self.options.victim]
+        return CounterfactualBatch(kept, unparsable={self.options.victim: "half a smile \ud83d"})
+
+
+class UncountableUsage(Good):
+    name = "uncountable-usage"
+
+    def misbehave(self, queries, frame):
+        return CounterfactualBatch(frame, usage={self.options.victim: Usage(None, 3, float("nan"))})
+
+
+class LeavesAProcess(Good):
+    """Starts a program that would outlive it."""
+
+    name = "leaves-a-process"
+
+    def misbehave(self, queries, frame):
+        subprocess.Popen(["sleep", "31536000"])
+        return frame
+
+
+class Threads(Good):
+    """Asks for predictions from many threads, and gives up in the middle of others."""
+
+    name = "threads"
+    access = "training-data"
+
+    def misbehave(self, queries, frame):
+        def give_up(*_):
+            raise TimeoutError
+
+        rows = self.task.train_matrix
+        alone = [self.task.predict_proba(rows[i : i + 1]) for i in range(20)]
+        signal.signal(signal.SIGALRM, give_up)
+        for _ in range(20):
+            signal.setitimer(signal.ITIMER_REAL, 0.002)
+            try:
+                while True:
+                    self.task.predict_proba(rows)
+            except TimeoutError:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda i: self.task.predict_proba(rows[i : i + 1]), range(20)))
+        if not np.array_equal(alone, together):
+            raise AssertionError("somebody else's prediction")
+        return frame
+
+
 class BatchRaises(Raises):
     name = "batch-raises"
     batch_size = None
@@ -183,5 +238,5 @@ def sensecf_generators():
     return [
         Good, Hangs, Raises, Segfaults, Exits, SystemExits, WrongIds, TooManyRows, NotAFrame, ReturnsNaN, LeavesOut,
         Unparsable, MutatesInput, FloodsOutput, BatchRaises, BatchSegfaults, BatchHangs, BatchWrongIds, FailsToFit,
-        AsksTooMuch,
+        AsksTooMuch, CutOffText, UncountableUsage, LeavesAProcess, Threads,
     ]  # fmt: skip
