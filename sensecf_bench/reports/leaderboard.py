@@ -368,6 +368,8 @@ def _number(value: float | None) -> str:
         return NOTHING
     if value == 0 or value == 1:
         return f"{value:g}"
+    if abs(value) < 0.01:
+        return f"{value:.2g}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
 
 
