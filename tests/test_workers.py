@@ -82,3 +82,33 @@ def test_a_cell_that_takes_too_long_times_out_and_keeps_what_it_has(tmp_path, si
     found = run.queries[run.queries["cf_generator"] == "hangs"]
     assert list(found["cf_outcome"]) == ["FOUND", "FOUND", *["TIMEOUT"] * 4]
     assert list(found["cf_reason"])[2:] == ["timeout", *["cell-timeout"] * 3]
+
+
+def test_what_times_out_does_not_depend_on_how_a_cell_is_split(tmp_path):
+    plugin = tmp_path / "sleeper.py"
+    plugin.write_text(
+        "import time\n"
+        "from sensecf_bench import Generator, hookimpl\n"
+        "class Sleeper(Generator):\n"
+        "    'Takes two seconds a query.'\n"
+        "    name = 'sleeper'\n"
+        "    def generate(self, queries):\n"
+        "        time.sleep(2)\n"
+        "        return queries.frame\n"
+        "@hookimpl\n"
+        "def sensecf_generators(): return [Sleeper]\n"
+    )
+    outcomes = []
+    for jobs in (1, 2):
+        config = api.RunConfig(
+            generators=("sleeper",),
+            datasets=("breast-cancer",),
+            classifiers=("svm",),
+            queries=4,
+            shard_size=2,
+            cell_timeout=6.0,
+            jobs=jobs,
+            plugins=(plugin,),
+        )
+        outcomes.append(list(api.run(config, tmp_path / f"jobs{jobs}").queries["cf_outcome"]))
+    assert outcomes[0] == outcomes[1] == ["FOUND", "TIMEOUT", "FOUND", "TIMEOUT"]
