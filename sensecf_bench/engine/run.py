@@ -102,7 +102,10 @@ def carry_out(plan: Plan, out: Path, observer: Observer) -> Carried:
 
 
 def rescore(plan: Plan, out: Path, observer: Observer) -> Carried:
-    """Score the cells of a plan that are stored, without generating anything. Raises RunFolderError when one is not."""
+    """Score the cells of a plan that are stored, without generating anything; one that is not stored has failed.
+
+    Raises RunFolderError for a corrupt cell, and for answers that were made for other data.
+    """
     carried = Carried(plan, TimeSpent(jobs=plan.config.jobs or usable_cores()))
     with Crew(carried.time.jobs) as crew:
         observer.stage("fitting classifiers")

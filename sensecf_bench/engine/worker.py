@@ -1,8 +1,4 @@
-"""What a worker process does: fit a classifier once, then let generators answer queries about it, shard by shard.
-
-A failure is pinned to the queries it belongs to. When a call about several queries raises, crashes or hangs, they are
-asked again one at a time, so that only the guilty ones fail; every query has its own seed, so the others answer alike.
-"""
+"""What a worker process does: fit a classifier once, then let generators answer queries about it, shard by shard."""
 
 from __future__ import annotations
 
@@ -10,33 +6,21 @@ import shutil
 import signal
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sensecf_bench.admission import ProtocolError
-from sensecf_bench.engine.answers import Ledger
 from sensecf_bench.engine.context import Data, Explained, fit_classifier, prepare_data
+from sensecf_bench.engine.desk import Desk
 from sensecf_bench.engine.processes import die_with_parent
 from sensecf_bench.engine.shards import shard_path, write_shard
-from sensecf_bench.engine.supervisor import (
-    ChildCrashError,
-    ChildProtocolError,
-    ChildRaisedError,
-    ChildTimeoutError,
-    Meter,
-    Supervisor,
-)
-from sensecf_bench.queries import Outcome, QueryBatch
 
 if TYPE_CHECKING:
     from sensecf_bench.engine.plan import CellSpec, ContextSpec
-    from sensecf_bench.schema import Matrix
 
 Thing = TypeVar("Thing")
 MOST_CONTEXTS = 16
-CHILD_FAILURES = (ChildTimeoutError, ChildCrashError, ChildRaisedError, ChildProtocolError)
 
 _data: OrderedDict[str, Data] = OrderedDict()
 _explained: OrderedDict[str, Explained] = OrderedDict()
@@ -124,7 +108,7 @@ def run_part(part: Part) -> PartReport:
     classifier_done = time.monotonic()
     queries = explained.queries(part.cell.queries)
     scratch = part.folder / f"scratch-{part.shards[0]:04d}"
-    desk = _Desk(part.cell, explained, scratch, part.nursery)
+    desk = Desk(part.cell, explained, scratch, part.nursery)
     try:
         for number in part.shards:
             if shard_path(part.folder, number).exists():
@@ -170,91 +154,3 @@ def _remembered(shelf: OrderedDict[str, Thing], key: str, make: Callable[[], Thi
             shelf.popitem(last=False)
     shelf.move_to_end(key)
     return shelf[key]
-
-
-class _Desk:
-    """Answers shards with one generator, restarting its process where it has to."""
-
-    def __init__(self, cell: CellSpec, explained: Explained, scratch: Path, nursery: str) -> None:
-        self._cell, self._explained = cell, explained
-        self._child = Supervisor(explained, cell, scratch, nursery)
-        self._ends = 0.0
-        self._unfit: tuple[Outcome, str, str] | None = None
-        self.fit_meter = Meter()
-        self.generate_seconds = 0.0
-        self.judge_seconds = 0.0
-
-    @property
-    def fit_summary(self) -> dict[str, Any]:
-        """What one fit took, and why it failed if it did."""
-        meter = self.fit_meter
-        failure = "" if self._unfit is None else f"{self._unfit[1]}: {self._unfit[2]}"
-        return {"seconds": meter.seconds, "calls": meter.calls, "rows": meter.rows, "failure": failure}
-
-    def answer(self, queries: QueryBatch, seconds: float) -> Ledger:
-        """Answer a shard within its share of the cell's time, which does not depend on how the cell is split."""
-        ledger = Ledger(queries)
-        self._ready()
-        self._ends = time.monotonic() + seconds
-        for asked in self._calls(queries):
-            self._ask(asked, ledger)
-        return ledger
-
-    def judge(self, rows: Matrix) -> Matrix:
-        """What the explained classifier says of rows that were admitted."""
-        started = time.monotonic()
-        probabilities = self._explained.model.predict_proba(rows)
-        self.judge_seconds += time.monotonic() - started
-        return probabilities
-
-    def close(self) -> None:
-        self._child.stop()
-
-    def _calls(self, queries: QueryBatch) -> Iterator[QueryBatch]:
-        size = self._cell.generator_class.batch_size or len(queries)
-        for start in range(0, len(queries), size):
-            yield queries.take(slice(start, start + size))
-
-    def _ask(self, asked: QueryBatch, ledger: Ledger) -> None:
-        if time.monotonic() >= self._ends:
-            ledger.fail(
-                asked, Outcome.TIMEOUT, "cell-timeout", f"the cell's {self._cell.cell_timeout:g} s were used up"
-            )
-            return
-        if not self._ready():
-            assert self._unfit is not None
-            ledger.fail(asked, *self._unfit)
-            return
-        allowed = min(self._cell.timeout * len(asked), max(0.0, self._ends - time.monotonic()))
-        one_at_a_time: list[QueryBatch] = []
-        try:
-            reply = self._child.generate(asked, allowed)
-            ledger.record(asked, reply, self._cell.k)
-        except (ChildProtocolError, ProtocolError) as error:
-            ledger.fail(asked, Outcome.ERROR, "protocol", str(error))
-        except (ChildRaisedError, ChildCrashError, ChildTimeoutError) as error:
-            if len(asked) == 1:
-                ledger.fail(asked, *_verdict(error))
-            else:
-                one_at_a_time = [asked.take([i]) for i in range(len(asked))]
-        ledger.charge(asked, self._child.meter)
-        self.generate_seconds += self._child.meter.seconds
-        for alone in one_at_a_time:
-            self._ask(alone, ledger)
-
-    def _ready(self) -> bool:
-        """Have a child with a fitted generator; a generator that cannot be fitted is not asked again."""
-        if self._unfit is None and not self._child.alive:
-            try:
-                self._child.start(self._cell.cell_timeout)
-            except CHILD_FAILURES as error:
-                outcome, reason, detail = _verdict(error)
-                self._unfit = (outcome, f"fit-{reason}", detail)
-            self.fit_meter = self._child.meter
-        return self._unfit is None
-
-
-def _verdict(error: Exception) -> tuple[Outcome, str, str]:
-    reasons = {ChildTimeoutError: "timeout", ChildCrashError: "crashed", ChildRaisedError: "raised"}
-    outcome = Outcome.TIMEOUT if isinstance(error, ChildTimeoutError) else Outcome.ERROR
-    return outcome, reasons.get(type(error), "protocol"), str(error)
