@@ -98,7 +98,7 @@ def plan(config: RunConfig | None = None) -> tuple[Plan, Registry]:
 
 def default_folder(config: RunConfig) -> Path:
     """`runs/<hash of the configuration>`: the same command finds its own results again."""
-    from sensecf_bench.engine.plan import content_hash
+    from sensecf_bench.engine.cells import content_hash
 
     return Path("runs") / content_hash(config.identity())[:10]
 

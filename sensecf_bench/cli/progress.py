@@ -20,8 +20,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from sensecf_bench.engine.cells import CellSpec
 from sensecf_bench.engine.observers import Quiet
-from sensecf_bench.engine.plan import CellSpec
 
 
 class _Rate(ProgressColumn):

@@ -24,8 +24,8 @@ from sensecf_bench.engine.supervisor import (
 from sensecf_bench.queries import Outcome, QueryBatch
 
 if TYPE_CHECKING:
+    from sensecf_bench.engine.cells import CellSpec
     from sensecf_bench.engine.context import Explained
-    from sensecf_bench.engine.plan import CellSpec
     from sensecf_bench.schema import Matrix
 
 CHILD_FAILURES = (ChildTimeoutError, ChildCrashError, ChildRaisedError, ChildProtocolError)

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sensecf_bench.engine.plan import CellSpec
+from sensecf_bench.engine.cells import CellSpec
 
 if TYPE_CHECKING:
     from sensecf_bench.registry import Registry

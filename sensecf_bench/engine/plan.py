@@ -6,134 +6,24 @@ Nothing is loaded to plan: names are resolved, options checked, and generators a
 from __future__ import annotations
 
 import fnmatch
-import hashlib
-import importlib.metadata
-import json
-import platform
-import re
-import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from sensecf_bench.contracts import PluginKind
+from sensecf_bench.engine.cells import CellSpec, Component, ContextSpec
 from sensecf_bench.engine.config import ALL, RunConfig, describe
+from sensecf_bench.engine.versions import core_versions, versions_of
 from sensecf_bench.errors import ConfigError, Unavailable, UnknownNameError
-from sensecf_bench.registry import Registered, Registry, find_class
+from sensecf_bench.registry import Registry
 
 if TYPE_CHECKING:
-    from sensecf_bench.contracts import Classifier, Dataset, Generator
+    from sensecf_bench.contracts import Generator
 
 MUST_BE_ALLOWED = {"network", "paid"}  # weights and GPUs are free: whether they are there, a generator says itself
-CORE_LIBRARIES = ("sensecf-bench", "numpy", "pandas", "scikit-learn", "scipy", "xgboost")
-
-
-@dataclass(frozen=True)
-class Component:
-    """A plugin class with its options: all that another process needs to make the same thing.
-
-    `given` are the options somebody chose, `options` those with the defaults filled in.
-    """
-
-    name: str
-    where: tuple[str, str, str]
-    given: Mapping[str, Any]
-    options: Mapping[str, Any]
-    versions: Mapping[str, str]
-    label: str  # its name, and for a dataset with an argument what that was
-
-    @property
-    def key(self) -> str:
-        return content_hash(asdict(self))
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What it is, wherever it lies: without file paths, which say nothing about its answers."""
-        return {"name": self.name, "options": dict(self.options), "versions": dict(self.versions)}
-
-    def make(self) -> Any:
-        cls = find_class(self.where)
-        return cls(cls.Options.model_validate(self.given))
-
-    @property
-    def cls(self) -> Any:
-        return find_class(self.where)
-
-
-@dataclass(frozen=True)
-class ContextSpec:
-    """What cells share: a dataset, a classifier and a seed."""
-
-    dataset: Component
-    classifier: Component
-    seed: int
-
-    @cached_property
-    def key(self) -> str:
-        return content_hash({"data": self.data_key, "classifier": asdict(self.classifier)})
-
-    @cached_property
-    def data_key(self) -> str:
-        return content_hash({"dataset": asdict(self.dataset), "seed": self.seed})
-
-    def make_dataset(self) -> Dataset:
-        made: Dataset = self.dataset.make()
-        return made
-
-    def make_classifier(self) -> Classifier:
-        made: Classifier = self.classifier.make()
-        return made
-
-
-@dataclass(frozen=True)
-class CellSpec:
-    """One generator explaining one classifier on one dataset under one seed."""
-
-    context: ContextSpec
-    generator: Component
-    k: int
-    queries: int
-    timeout: float
-    cell_timeout: float
-    shard_size: int
-    libraries: Mapping[str, str]
-
-    @property
-    def title(self) -> str:
-        c = self.context
-        return f"{c.dataset.label} · {c.classifier.name} · {self.generator.name} · seed {c.seed}"
-
-    @property
-    def name(self) -> str:
-        """What it is called, whatever versions it runs on."""
-        c, asked = self.context, {"k": self.k, "queries": self.queries, "seed": self.context.seed}
-        parts = {
-            kind: [part.label, dict(part.options) if part.label == part.name else {}]  # no paths: tables may move
-            for kind, part in (("dataset", c.dataset), ("classifier", c.classifier), ("generator", self.generator))
-        }
-        return json.dumps({**asked, **parts}, sort_keys=True)
-
-    def key(self, data_fingerprint: str) -> str:
-        """A hash of everything that can change the answers, and of nothing else."""
-        c = self.context
-        asked = {"k": self.k, "queries": self.queries, "shard_size": self.shard_size, "seed": c.seed}
-        limits = {"timeout": self.timeout, "cell_timeout": self.cell_timeout}
-        who = {"classifier": c.classifier.identity, "generator": self.generator.identity}
-        return content_hash({"data": data_fingerprint, **asked, **limits, **who, "libraries": dict(self.libraries)})
-
-    def folder(self, key: str) -> str:
-        c = self.context
-        parts = (c.dataset.label, c.classifier.name, self.generator.name, f"seed{c.seed}", key[:12])
-        return "--".join(re.sub(r"[^A-Za-z0-9@._-]+", "_", part) for part in parts)
-
-    @property
-    def generator_class(self) -> type[Generator]:
-        cls: type[Generator] = self.generator.cls
-        return cls
 
 
 @dataclass(frozen=True)
@@ -169,8 +59,7 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
     datasets = [_dataset(item, config, registry) for item in config.datasets]
     classifiers = [component("classifier", name, config, registry) for name in config.classifiers]
     generators, skipped = _generators(config, registry)
-    libraries = {name: importlib.metadata.version(name) for name in CORE_LIBRARIES}
-    libraries["python"] = ".".join(platform.python_version_tuple()[:2])
+    libraries = core_versions()
     contexts = [ContextSpec(d, c, seed) for d in datasets for seed in config.seeds for c in classifiers]
     cells = tuple(
         CellSpec(
@@ -208,39 +97,7 @@ def component(
         raise ConfigError(f"{kind} {name!r}: {describe(error, registered.cls.Options)}") from error
     chosen = options.model_dump(mode="json", exclude_unset=True)
     label = ":".join([name, *(Path(str(v)).stem for v in (extra or {}).values())])
-    return Component(name, registered.where, chosen, options.model_dump(mode="json"), _versions(registered), label)
-
-
-def content_hash(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _versions(registered: Registered) -> dict[str, str]:
-    """Versions of whatever the class runs on: its own, its source's, its distribution's and of the libraries that
-    declares. The source counts, because an installed plugin may be one that is being worked on."""
-    versions = {"class": str(getattr(registered.cls, "version", "1")), "source": _source_hash(registered)}
-    if registered.distribution not in ("", "file", "sensecf-bench"):
-        versions[registered.distribution] = registered.version
-        for requirement in importlib.metadata.requires(registered.distribution) or []:
-            library = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
-            if "extra ==" not in requirement and library not in CORE_LIBRARIES:
-                try:
-                    versions[library] = importlib.metadata.version(library)
-                except importlib.metadata.PackageNotFoundError:
-                    versions[library] = "absent"
-    return versions
-
-
-def _source_hash(registered: Registered) -> str:
-    """A hash of the file that defines a built-in or single-file class, or of the whole package of an installed plugin."""
-    file = sys.modules[registered.cls.__module__].__file__
-    if file is None:
-        return "unknown"
-    files = [Path(file)]
-    package = sys.modules[registered.cls.__module__.partition(".")[0]].__file__
-    if registered.distribution not in ("file", "sensecf-bench") and package and package.endswith("__init__.py"):
-        files = sorted(Path(package).parent.rglob("*.py"))
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:16]
+    return Component(name, registered.where, chosen, options.model_dump(mode="json"), versions_of(registered), label)
 
 
 def _families(registry: Registry) -> list[str]:

@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sensecf_bench.engine.cells import CellSpec, ContextSpec
 from sensecf_bench.engine.executors import Crew, prepare, results_of
 from sensecf_bench.engine.nursery import Nursery
 from sensecf_bench.engine.observers import Observer
-from sensecf_bench.engine.plan import CellSpec, ContextSpec, Plan
+from sensecf_bench.engine.plan import Plan
 from sensecf_bench.engine.processes import usable_cores
 from sensecf_bench.engine.provenance import provenance
 from sensecf_bench.engine.score import ContextScore, ScoreJob, score_context

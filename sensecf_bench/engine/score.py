@@ -26,8 +26,8 @@ from sensecf_bench.metrics.bootstrap import Estimate, estimates
 from sensecf_bench.schema import QUERY_ID
 
 if TYPE_CHECKING:
+    from sensecf_bench.engine.cells import Component, ContextSpec
     from sensecf_bench.engine.context import Explained
-    from sensecf_bench.engine.plan import Component, ContextSpec
     from sensecf_bench.queries import Classes
     from sensecf_bench.schema import Matrix
 

@@ -35,7 +35,7 @@ from sensecf_bench.queries import Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sensecf_bench.engine.plan import CellSpec
+    from sensecf_bench.engine.cells import CellSpec
 
 FORMAT = 1
 TABLES = ("queries.parquet", "rows.parquet")

@@ -16,8 +16,8 @@ from sensecf_bench.engine.nursery import ChildProcess
 from sensecf_bench.engine.wire import Message, receive, send
 
 if TYPE_CHECKING:
+    from sensecf_bench.engine.cells import CellSpec
     from sensecf_bench.engine.context import Explained
-    from sensecf_bench.engine.plan import CellSpec
     from sensecf_bench.queries import QueryBatch
     from sensecf_bench.schema import Matrix
 

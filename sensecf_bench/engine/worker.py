@@ -17,7 +17,7 @@ from sensecf_bench.engine.processes import die_with_parent
 from sensecf_bench.engine.shards import shard_path, write_shard
 
 if TYPE_CHECKING:
-    from sensecf_bench.engine.plan import CellSpec, ContextSpec
+    from sensecf_bench.engine.cells import CellSpec, ContextSpec
 
 Thing = TypeVar("Thing")
 MOST_CONTEXTS = 16

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sensecf_bench.contracts import Metric
-from sensecf_bench.engine.plan import CellSpec
+from sensecf_bench.engine.cells import CellSpec
 from sensecf_bench.engine.provenance import provenance
 from sensecf_bench.engine.run import Carried, CellResult
 from sensecf_bench.engine.score import CellScore
