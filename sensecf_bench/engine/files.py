@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,11 @@ def digest(path: Path) -> str:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files of a run that was killed in mid-write."""
-    for leftover in folder.rglob(f"{TEMPORARY}*"):
-        leftover.unlink(missing_ok=True)
+    """Delete temporary files of a run that was killed in mid-write.
+
+    Its last processes may still be tidying up: `os.walk` passes over folders that vanish meanwhile.
+    """
+    for where, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(TEMPORARY):
+                (Path(where) / name).unlink(missing_ok=True)
