@@ -52,14 +52,15 @@ class WithPlugins:
 
     def cell_finished(self, cell: CellSpec, record: Mapping[str, Any], reused: bool) -> None:
         self._observer.cell_finished(cell, record, reused)
-        self._tell("sensecf_cell_finished", record=copy.deepcopy(record))
+        self._tell("sensecf_cell_finished", record=record)
 
     def run_finished(self, summary: Mapping[str, Any]) -> None:
-        self._tell("sensecf_run_finished", summary=copy.deepcopy(summary))
+        self._tell("sensecf_run_finished", summary=summary)
 
     def _tell(self, hook: str, **news: object) -> None:
+        """Call a hook of every plugin that has it, each with a copy: what they do to it stays with them."""
         for implementation in getattr(self._registry.manager.hook, hook).get_hookimpls():
             try:
-                implementation.function(**{name: news[name] for name in implementation.argnames})
+                implementation.function(**{name: copy.deepcopy(news[name]) for name in implementation.argnames})
             except Exception as error:  # noqa: BLE001 a plugin that only listens must not stop the run; it is named
                 self.warn(f"plugin {implementation.plugin_name}: {hook} raised {type(error).__name__}: {error}")

@@ -13,7 +13,6 @@ from sensecf_bench.engine.nursery import Nursery
 from sensecf_bench.engine.observers import Observer
 from sensecf_bench.engine.plan import Plan
 from sensecf_bench.engine.processes import usable_cores
-from sensecf_bench.engine.provenance import provenance
 from sensecf_bench.engine.score import ContextScore, ScoreJob, score_context
 from sensecf_bench.engine.shards import shard_path
 from sensecf_bench.engine.store import Identity, RunStore, StoredCell, load_cell, stored_cells
@@ -85,7 +84,7 @@ def carry_out(plan: Plan, out: Path, observer: Observer) -> Carried:
     started = time.monotonic()
     carried = Carried(plan, TimeSpent(jobs=plan.config.jobs or usable_cores()))
     store = RunStore(out)
-    store.open(plan.config, provenance())
+    store.open(plan.config)
     try:
         prepare()
         with Nursery(plan.preload) as nursery, Crew(carried.time.jobs) as crew:

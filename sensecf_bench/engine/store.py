@@ -73,7 +73,7 @@ class RunStore:
         self.warnings: list[str] = []
         self._lock: IO[str] | None = None
 
-    def open(self, config: RunConfig, provenance: dict[str, Any]) -> None:
+    def open(self, config: RunConfig) -> None:
         """Take possession. Raises RunFolderError when the folder is foreign, unwritable, in use, or another run's."""
         self._claim()
         try:
@@ -82,7 +82,9 @@ class RunStore:
             self.close()
             raise
         description = self.root / "run.json"
-        write_json(description, {"format": FORMAT, "config": config.model_dump(mode="json"), "provenance": provenance})
+        write_json(
+            description, {"format": FORMAT, "config": config.model_dump(mode="json"), "provenance": provenance()}
+        )
 
     def _take_over(self, config: RunConfig) -> None:
         remove_leftovers(self.root)
