@@ -47,8 +47,8 @@ __all__ = [
     "Usage",
 ]
 
-Access = Literal["label", "probability", "training-data"]
-_TIERS: tuple[Access, ...] = ("label", "probability", "training-data")
+Access = Literal["label", "probability", "training-data", "gradient"]
+TIERS: tuple[Access, ...] = ("label", "probability", "training-data", "gradient")  # each includes those before it
 
 
 class PluginOptions(BaseModel):
@@ -118,6 +118,7 @@ class Classifier(Plugin, ABC):
     """A model to be explained. It sees internal matrices and does its own scaling and encoding."""
 
     version: ClassVar[str] = "1"
+    differentiable: ClassVar[bool] = False  # whether it writes `gradient`
 
     @abstractmethod
     def fit(self, schema: FeatureSchema, rows: Matrix, labels: Classes, seed: int) -> None:
@@ -127,13 +128,19 @@ class Classifier(Plugin, ABC):
     def predict_proba(self, rows: Matrix) -> Matrix:
         """Probabilities of classes 0 and 1, shape `(n, 2)`."""
 
+    def gradient(self, rows: Matrix) -> Matrix:
+        """Derivative of the probability of class 1 by each internal column, shape `(n, d)`: per raw unit for numbers,
+        per level for binary and ordinal features, and 0 for categorical ones, whose codes have no order."""
+        raise NotImplementedError(f"classifier {self.name!r} offers no gradients")
+
 
 # -- generators ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, eq=False)
 class Task:
     """What a generator may know of one classifier on one dataset. There are no test labels in here.
 
-    `seconds_per_query` is the time a query may take; `scratch` the only folder a generator may write to.
+    `seconds_per_query` is the time a query may take; `scratch` the only folder a generator may write to;
+    `predictor` and `differentiator` are what `predict_proba` and `gradient` ask, which see to access first.
     """
 
     schema: FeatureSchema
@@ -147,6 +154,7 @@ class Task:
     predictor: Callable[[Matrix], Matrix] = field(repr=False)
     _train: Matrix = field(repr=False)
     _train_labels: Classes = field(repr=False)
+    differentiator: Callable[[Matrix], Matrix] | None = field(default=None, repr=False)
 
     @property
     def train_matrix(self) -> Matrix:
@@ -177,11 +185,20 @@ class Task:
         """The explained classifier's classes, shape `(n,)`. Every call and row is counted."""
         return classes_of(self.predictor(self._matrix(rows)))
 
+    def gradient(self, rows: pd.DataFrame | Matrix) -> Matrix:
+        """Derivative of the probability of the class `target` by each internal column, shape `(n, d)`; see
+        `Classifier.gradient`. Needs access "gradient". Every call and row is counted, as predictions are."""
+        self._need("gradient", "gradients")
+        if self.differentiator is None:
+            raise AccessError("the explained classifier offers no gradients", "explain one that does")
+        slopes = self.differentiator(self._matrix(rows))
+        return slopes if self.target == 1 else -slopes
+
     def _matrix(self, rows: pd.DataFrame | Matrix) -> Matrix:
         return rows if isinstance(rows, np.ndarray) else self.schema.encode(rows)
 
     def _need(self, tier: Access, what: str) -> None:
-        if _TIERS.index(self.access) < _TIERS.index(tier):
+        if TIERS.index(self.access) < TIERS.index(tier):
             raise AccessError(
                 f"a generator with access {self.access!r} asked for {what}", f"declare `access = {tier!r}` on its class"
             )
@@ -201,6 +218,7 @@ class Generator(Plugin, ABC):
 
     access: ClassVar[Access] = "probability"
     needs: ClassVar[frozenset[str]] = frozenset()  # of "network", "paid", "gpu", "weights"
+    requirements: ClassVar[tuple[str, ...]] = ()  # of the environment it runs in, as pip reads them: "NICEx==0.2.3"
     lane: ClassVar[Literal["cpu", "gpu", "io"]] = "cpu"
     batch_size: ClassVar[int | None] = 1  # queries in one call of `generate`; None takes a whole shard
     preload: ClassVar[tuple[str, ...]] = ()  # modules worth importing once rather than in every process

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.util
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal, cast
 
 import pluggy
@@ -23,6 +20,7 @@ from pydantic import ValidationError
 from sensecf_bench import hookspecs
 from sensecf_bench.contracts import KINDS, Classifier, Dataset, Generator, Metric, Plugin, PluginKind, PluginOptions
 from sensecf_bench.errors import ClaimedNameError, PluginError, Unavailable, UnknownNameError, describe
+from sensecf_bench.loading import load_file
 
 ENTRY_POINTS = "sensecf_bench"
 NAME = re.compile(r"[a-z0-9]+([-.@]+[a-z0-9]+)*")
@@ -161,34 +159,6 @@ def discover(files: Sequence[Path] = (), blocked: Sequence[str] = ()) -> Registr
     settled = tuple(_with_claims(report, claims) for report in reports)
     owners = {key: tuple(r.plugin for r in rivals) for key, rivals in claims.items()}
     return Registry(settled, manager, found_by_kind, owners, frozenset(map(str, files)), tuple(blocked))
-
-
-def find_class(where: tuple[str, str, str]) -> type[Plugin]:
-    """Find a registered class again, in another process. The inverse of `Registered.where`."""
-    file, module_name, qualified = where
-    found: Any = load_file(Path(file)) if file else importlib.import_module(module_name)
-    for part in qualified.split("."):
-        found = getattr(found, part)
-    return cast("type[Plugin]", found)
-
-
-def load_file(path: Path) -> ModuleType:
-    """Import a single-file plugin under a module name of its own. Raises PluginError when there is no such file."""
-    path = path.resolve()
-    name = f"sensecf_bench_plugin_{path.stem}"
-    if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise PluginError(f"plugin file {path} is not a Python file that can be read", "give the path of a .py file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _sources(files: Sequence[Path]) -> Iterator[_Source]:

@@ -75,7 +75,7 @@ def test_the_probe_sees_what_is_loaded():
 LAYERS = [
     {"errors"},
     {"schema"},
-    {"queries", "prompting"},
+    {"queries", "prompting", "loading"},
     {"admission", "judged", "contracts"},
     {"hookspecs"},
     {"metrics", "datasets", "classifiers", "generators"},

@@ -9,7 +9,8 @@ from itertools import count
 import pytest
 
 from sensecf_bench.errors import PluginError, UnknownNameError
-from sensecf_bench.registry import BUILT_IN, ENTRY_POINTS, HOOKS, discover, find_class, load_file
+from sensecf_bench.loading import find_class, load_file
+from sensecf_bench.registry import BUILT_IN, ENTRY_POINTS, HOOKS, discover
 
 GOOD = """
 from sensecf_bench import Generator, hookimpl
@@ -374,7 +375,7 @@ def test_a_class_of_a_file_is_found_again_in_another_process(written):
     path = written(GOOD)
     where = found([path]).get("generator", "mine").where
     code = (
-        "from sensecf_bench.registry import find_class\n"
+        "from sensecf_bench.loading import find_class\n"
         f"cls = find_class({where!r})\n"
         "print(cls.name, cls().options.width, find_class(%r) is cls)" % (where,)
     )

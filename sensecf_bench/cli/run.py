@@ -32,7 +32,11 @@ def run(
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds a cell may take (900).")] = None,
     allow: Annotated[str | None, typer.Option(help="What generators may need: network, paid.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME.OPTION=VALUE; NAME may be a pattern.")] = None,
+    env: Annotated[
+        list[str] | None, typer.Option(help="GENERATOR=PATH_TO_PYTHON: the interpreter it runs under.")
+    ] = None,
     plugin: Annotated[list[Path] | None, typer.Option(help="A single-file plugin to load.")] = None,
+    plugins_dir: Annotated[Path | None, typer.Option(help="A folder of single-file plugins.")] = None,
     block: Annotated[list[str] | None, typer.Option(help="A plugin not to load.")] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file with any of these settings.")] = None,
     resamples: Annotated[int | None, typer.Option(help="Bootstrap resamples (2000).")] = None,
@@ -44,7 +48,7 @@ def run(
     Repeating a command takes up its results where they are; finished cells are not computed again.
     """
     from sensecf_bench import api
-    from sensecf_bench.engine.config import build_config, parse_settings
+    from sensecf_bench.engine.config import build_config, parse_environments, parse_settings
 
     flags: dict[str, Any] = {
         "generators": _names(generators),
@@ -59,7 +63,9 @@ def run(
         "cell_timeout": cell_timeout,
         "allow": _names(allow),
         "options": parse_settings(set_) if set_ else None,
+        "environments": parse_environments(env) if env else None,
         "plugins": plugin or None,
+        "plugins_dir": plugins_dir,
         "blocked": block or None,
         "resamples": resamples,
     }

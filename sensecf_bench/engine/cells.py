@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sensecf_bench.registry import find_class
+from sensecf_bench.loading import find_class
 
 if TYPE_CHECKING:
     from sensecf_bench.contracts import Classifier, Dataset, Generator

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,8 +22,8 @@ import numpy as np
 
 from sensecf_bench.contracts import CounterfactualBatch, Generator, Task
 from sensecf_bench.engine.wire import Message, receive, send
+from sensecf_bench.loading import find_class
 from sensecf_bench.queries import QueryBatch
-from sensecf_bench.registry import find_class
 from sensecf_bench.schema import QUERY_ID, Feature, FeatureSchema, Scales
 
 if TYPE_CHECKING:
@@ -47,10 +47,11 @@ def child_main(pipe: Connection[Any, Any], log: str) -> None:
 def _serve(pipe: Connection[Any, Any]) -> None:
     generator: Generator | None = None
     task: Task | None = None
+    model = _RemoteModel(pipe)
     while (message := receive(pipe)).kind != "stop":
         try:
             if message.kind == "fit":
-                generator, task = _fit(pipe, message)
+                generator, task = _fit(model, message)
                 send(pipe, Message("fitted"))
             elif message.kind == "generate" and generator is not None and task is not None:
                 batch = _queries(message, task.schema)
@@ -61,7 +62,7 @@ def _serve(pipe: Connection[Any, Any]) -> None:
             send(pipe, _failure(error))
 
 
-def _fit(pipe: Connection[Any, Any], message: Message) -> tuple[Generator, Task]:
+def _fit(model: _RemoteModel, message: Message) -> tuple[Generator, Task]:
     content, arrays = message.content, message.arrays
     features = tuple(Feature.model_validate(f) for f in content["features"])
     schema = FeatureSchema(features, Scales(arrays["low"], arrays["high"]))
@@ -76,7 +77,8 @@ def _fit(pipe: Connection[Any, Any], message: Message) -> tuple[Generator, Task]
         seconds_per_query=content["seconds_per_query"],
         scratch=Path(content["scratch"]),
         access=cls.access,
-        predictor=_remote_predictor(pipe),
+        predictor=model.predict_proba,
+        differentiator=model.gradient,
         _train=arrays["train"],
         _train_labels=arrays["labels"],
     )
@@ -85,23 +87,29 @@ def _fit(pipe: Connection[Any, Any], message: Message) -> tuple[Generator, Task]
     return generator, task
 
 
-def _remote_predictor(pipe: Connection[Any, Any]) -> Callable[[Matrix], Matrix]:
-    """Predictions over the pipe, also for a generator with threads or alarms: one request at a time, and a reply to a
-    request that was given up in the middle is passed over."""
-    lock, serials = threading.Lock(), itertools.count()
+class _RemoteModel:
+    """The explained classifier at the other end of the pipe, also for a generator with threads or alarms: one request at
+    a time, and a reply to a request that was given up in the middle is passed over."""
 
-    def predict_proba(rows: Matrix) -> Matrix:
+    def __init__(self, pipe: Connection[Any, Any]) -> None:
+        self._pipe, self._lock, self._serials = pipe, threading.Lock(), itertools.count()
+
+    def predict_proba(self, rows: Matrix) -> Matrix:
+        return self._ask("predict", rows)
+
+    def gradient(self, rows: Matrix) -> Matrix:
+        return self._ask("differentiate", rows)
+
+    def _ask(self, what: str, rows: Matrix) -> Matrix:
         matrix = np.atleast_2d(np.asarray(rows, dtype=np.float64))
-        with lock, _undisturbed():
-            serial = next(serials)
-            send(pipe, Message("predict", {"serial": serial}, {"rows": matrix}))
-            while (answer := receive(pipe)).content.get("serial") != serial:
+        with self._lock, _undisturbed():
+            serial = next(self._serials)
+            send(self._pipe, Message(what, {"serial": serial}, {"rows": matrix}))
+            while (answer := receive(self._pipe)).content.get("serial") != serial:
                 pass
         if answer.kind == "refused":
             raise ValueError(answer.content["why"])
-        return answer.arrays["probabilities"].copy()
-
-    return predict_proba
+        return answer.arrays["values"].copy()
 
 
 @contextlib.contextmanager

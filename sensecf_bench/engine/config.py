@@ -11,7 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from sensecf_bench.errors import ConfigError, UnknownNameError, describe
 
-__all__ = ["ALL", "DEFAULT_QUERIES", "PRESETS", "RunConfig", "build_config", "describe", "parse_settings"]
+__all__ = [
+    "ALL",
+    "DEFAULT_QUERIES",
+    "PRESETS",
+    "RunConfig",
+    "build_config",
+    "describe",
+    "parse_environments",
+    "parse_settings",
+]
 
 ALL = "all"
 DEFAULT_QUERIES = 100
@@ -23,7 +32,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 class RunConfig(BaseModel):
     """Everything that decides what a run does. `options` maps a component's name, or a pattern such as `dice-*`, to its
-    options. Only `jobs`, `metrics` and `resamples` may change when a run is taken up again."""
+    options, `environments` a generator's name to the Python it runs under. Only `jobs`, `metrics` and `resamples` may change when a run is taken up again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,7 +49,9 @@ class RunConfig(BaseModel):
     jobs: int | None = Field(default=None, ge=1)
     allow: tuple[Literal["network", "paid"], ...] = ()
     options: dict[str, dict[str, Any]] = {}
+    environments: dict[str, Path] = {}
     plugins: tuple[Path, ...] = ()
+    plugins_dir: Path | None = None
     blocked: tuple[str, ...] = ()
     resamples: int = Field(default=2000, ge=100)
 
@@ -101,6 +112,8 @@ def build_config(flags: Mapping[str, Any], file: Path | None = None, preset: str
     if "options" in values and "options" in given:
         _refuse_loose_options(values["options"], file)
         given["options"] = _overridden(values["options"], given["options"])
+    if isinstance(values.get("environments"), dict) and "environments" in given:
+        given["environments"] = {**values["environments"], **given["environments"]}
     values.update(given)
     try:
         return RunConfig.model_validate(values)
@@ -125,6 +138,20 @@ def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {item!r}: the value cannot be read: {error}") from error
     return options
+
+
+def parse_environments(pairs: list[str]) -> dict[str, str]:
+    """Turn `GENERATOR=PATH_TO_PYTHON` items into paths by generator."""
+    environments: dict[str, str] = {}
+    for item in pairs:
+        name, equals, python = item.partition("=")
+        if not (equals and name and python):
+            raise ConfigError(
+                f"--env {item!r} is not GENERATOR=PATH_TO_PYTHON",
+                "for example --env nice-reference=envs/old/bin/python",
+            )
+        environments[name] = python
+    return environments
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

@@ -120,6 +120,7 @@ class Explained:
             scratch=scratch,
             access=generator.access,
             predictor=predictor or self.model.predict_proba,
+            differentiator=self.model.gradient if self.model.differentiable else None,
             _train=rows,
             _train_labels=labels,
         )

@@ -125,22 +125,31 @@ class Supervisor:
             if not self._pipe.poll(max(0.0, deadline - time.monotonic())):
                 raise TimeoutError
             reply = receive(self._pipe)
-            if reply.kind != "predict":
+            if reply.kind not in ("predict", "differentiate"):
                 return reply
-            self._serve_prediction(reply)
+            self._serve_model(reply)
 
-    def _serve_prediction(self, request: Message) -> None:
+    def _serve_model(self, request: Message) -> None:
+        """Answer a request for predictions or derivatives, and count it."""
         rows: Matrix = request.arrays["rows"]
         width = len(self._explained.data.schema)
         if rows.ndim != 2 or rows.shape[1] != width or not np.isfinite(rows).all():
             why = f"cannot predict an array of shape {rows.shape}: it takes finite numbers of shape (n, {width})"
             send(self._pipe, Message("refused", {"why": why, "serial": request.content["serial"]}))
             return
-        probabilities = self._explained.model.predict_proba(rows) if len(rows) else np.empty((0, 2))
+        model = self._explained.model
+        try:
+            if request.kind == "differentiate":
+                values = model.gradient(rows)
+            else:
+                values = model.predict_proba(rows) if len(rows) else np.empty((0, 2))
+        except Exception as error:  # noqa: BLE001 a stranger's classifier may raise anything; its caller hears of it
+            why = f"the classifier raised {type(error).__name__}: {error}"
+            send(self._pipe, Message("refused", {"why": why, "serial": request.content["serial"]}))
+            return
         self.meter.calls += 1
         self.meter.rows += len(rows)
-        serial = {"serial": request.content["serial"]}
-        send(self._pipe, Message("probabilities", serial, {"probabilities": probabilities}))
+        send(self._pipe, Message("values", {"serial": request.content["serial"]}, {"values": values}))
 
     def _fit_message(self) -> Message:
         data, cell = self._explained.data, self._cell
