@@ -1,4 +1,4 @@
-"""The four classifier families of the study, as scikit-learn pipelines over the schema with fixed settings.
+"""The four classifier families of the study, as scikit-learn models over the schema with fixed settings.
 
 One thread each: the harness runs cells side by side, and results must not depend on how many cores there are.
 """
@@ -19,9 +19,57 @@ if TYPE_CHECKING:
 
 
 MOST_FOLDS = 5
+CELLS_AT_ONCE = 1 << 21  # numbers in a working array of a derivative: 16 MiB
 
 
-class _Pipeline(Classifier):
+class _Coding:
+    """What a model sees of a row, `e` columns for `d` features: numbers and ranks first (standardised, where it needs
+    that), then unordered levels, one column for two of them and one-hot columns for more.
+
+    Two levels stay the number between 0 and 1 that they are, so that a model can also be asked about what lies between.
+    """
+
+    def __init__(self, schema: FeatureSchema, rows: Matrix, standardise: bool) -> None:
+        from sklearn.preprocessing import StandardScaler
+
+        self._ordered, self._nominal = np.flatnonzero(~schema.nominal), np.flatnonzero(schema.nominal)
+        self._levels = [len(schema.features[j].levels) for j in self._nominal]
+        self._binary = [schema.features[j].kind == "binary" for j in self._nominal]
+        self._names, self._width = schema.names, len(schema)
+        self._scaler = None
+        if standardise and len(self._ordered):
+            self._scaler = StandardScaler().fit(rows[:, self._ordered])
+
+    def encode(self, rows: Matrix) -> Matrix:
+        """From `(n, d)` to `(n, e)`. Raises ValueError for a categorical code that is no level."""
+        if self._scaler is None and not len(self._nominal):
+            return rows
+        numbers = rows[:, self._ordered]
+        parts = [numbers if self._scaler is None else (numbers - self._scaler.mean_) / self._scaler.scale_]
+        for j, levels in zip(self._nominal, self._levels, strict=True):
+            column = rows[:, j : j + 1]
+            parts.append(column if levels == 2 else self._one_hot(column, levels, self._names[j]))
+        return np.hstack(parts)
+
+    def chain(self, slopes: Matrix) -> Matrix:
+        """Derivatives by encoded columns, `(n, e)`, as derivatives by features, `(n, d)`: 0 for categorical ones."""
+        by_feature, first = np.zeros((len(slopes), self._width)), len(self._ordered)
+        by_feature[:, self._ordered] = slopes[:, :first] / (1.0 if self._scaler is None else self._scaler.scale_)
+        for j, levels, binary in zip(self._nominal, self._levels, self._binary, strict=True):
+            if binary:
+                by_feature[:, j] = slopes[:, first]
+            first += 1 if levels == 2 else levels
+        return by_feature
+
+    @staticmethod
+    def _one_hot(column: Matrix, levels: int, name: str) -> Matrix:
+        hot: Matrix = (column == np.arange(levels)).astype(np.float64)
+        if not hot.any(axis=1).all():
+            raise ValueError(f"feature {name!r}: a code that is none of its {levels} levels")
+        return hot
+
+
+class _Family(Classifier):
     """A scikit-learn estimator behind one-hot coding of levels (and standardised numbers, where it needs them)."""
 
     standardise = False
@@ -31,35 +79,45 @@ class _Pipeline(Classifier):
         raise NotImplementedError
 
     def fit(self, schema: FeatureSchema, rows: Matrix, labels: Classes, seed: int) -> None:
-        from sklearn.compose import ColumnTransformer
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-        ordered, nominal = np.flatnonzero(~schema.nominal), np.flatnonzero(schema.nominal)
-        levels = [np.arange(len(schema.features[j].levels), dtype=np.float64) for j in nominal]
-        steps: list[tuple[str, Any, Any]] = []
-        if len(ordered):
-            steps.append(("ordered", StandardScaler() if self.standardise else "passthrough", ordered))
-        if len(nominal):
-            one_hot = OneHotEncoder(categories=levels, drop="if_binary", sparse_output=False)
-            steps.append(("nominal", one_hot, nominal))
-        plain = not self.standardise and not len(nominal)
-        coding = [] if plain else [ColumnTransformer(steps)]
-        self._model = make_pipeline(*coding, self.estimator(seed, int(np.bincount(labels).min()))).fit(rows, labels)
+        self._coding = _Coding(schema, rows, self.standardise)
+        estimator = self.estimator(seed, int(np.bincount(labels).min()))
+        self._model = estimator.fit(self._coding.encode(rows), labels)
 
     def predict_proba(self, rows: Matrix) -> Matrix:
-        probabilities: Matrix = self._model.predict_proba(rows)
+        probabilities: Matrix = self._model.predict_proba(self._coding.encode(rows))
         return probabilities.astype(np.float64)
 
 
-class SupportVectorMachine(_Pipeline):
+class _SmoothFamily(_Family):
+    """A family that knows its derivatives in closed form."""
+
+    standardise = True
+    differentiable = True
+
+    def gradient(self, rows: Matrix) -> Matrix:
+        width = max(self._widest(), len(self._coding.encode(rows[:1])[0]) if len(rows) else 1)
+        block = max(1, CELLS_AT_ONCE // width)
+        slopes = np.empty(rows.shape)
+        for i in range(0, len(rows), block):
+            slopes[i : i + block] = self._coding.chain(self._slopes(self._coding.encode(rows[i : i + block])))
+        return slopes
+
+    def _slopes(self, encoded: Matrix) -> Matrix:
+        """Derivative of the probability of class 1 by each encoded column, `(n, e)`."""
+        raise NotImplementedError
+
+    def _widest(self) -> int:
+        """How many numbers a row takes in the widest working array."""
+        raise NotImplementedError
+
+
+class SupportVectorMachine(_SmoothFamily):
     """Support vector machine, RBF kernel, standardised features, Platt-calibrated by cross-validation in 5 folds.
 
     Fewer folds where the rarer class has fewer than 5 training rows; with a single one it cannot be calibrated.
     """
 
     name = "svm"
-    standardise = True
 
     class Options(PluginOptions):
         C: float = 1.0
@@ -76,8 +134,25 @@ class SupportVectorMachine(_Pipeline):
         folds = StratifiedKFold(min(MOST_FOLDS, rarest), shuffle=True, random_state=seed)
         return CalibratedClassifierCV(SVC(C=self.options.C), method="sigmoid", cv=folds, ensemble=False)
 
+    def _slopes(self, encoded: Matrix) -> Matrix:
+        """With f(x) = Σᵢ αᵢ exp(-γ|x - sᵢ|²) + b and Platt's p = 1 / (1 + exp(a f + c)):
+        ∂p/∂x = -a p (1 - p) · -2γ Σᵢ αᵢ kᵢ(x) (x - sᵢ)."""
+        from sklearn.metrics.pairwise import rbf_kernel
 
-class RandomForest(_Pipeline):
+        calibrated = self._model.calibrated_classifiers_[0]
+        machine, platt = calibrated.estimator, calibrated.calibrators[0]
+        gamma, vectors = machine._gamma, machine.support_vectors_
+        weights = rbf_kernel(encoded, vectors, gamma) * machine.dual_coef_[0]
+        of_decision = -2 * gamma * (weights.sum(axis=1, keepdims=True) * encoded - weights @ vectors)
+        p = self._model.predict_proba(encoded)[:, 1:]
+        slopes: Matrix = -platt.a_ * p * (1 - p) * of_decision
+        return slopes
+
+    def _widest(self) -> int:
+        return len(self._model.calibrated_classifiers_[0].estimator.support_vectors_)
+
+
+class RandomForest(_Family):
     """Random forest, 100 trees grown to the end, scikit-learn's defaults otherwise."""
 
     name = "random-forest"
@@ -91,7 +166,7 @@ class RandomForest(_Pipeline):
         return RandomForestClassifier(self.options.trees, random_state=seed, n_jobs=1)
 
 
-class GradientBoosting(_Pipeline):
+class GradientBoosting(_Family):
     """XGBoost, 100 trees of depth 6, learning rate 0.3 (the library's defaults), histogram method."""
 
     name = "xgboost"
@@ -114,11 +189,10 @@ class GradientBoosting(_Pipeline):
         )
 
 
-class NeuralNetwork(_Pipeline):
+class NeuralNetwork(_SmoothFamily):
     """Neural network, two hidden layers of 64 and 32 units, standardised features, L2 penalty 0.01, Adam."""
 
     name = "mlp"
-    standardise = True
 
     class Options(PluginOptions):
         hidden: tuple[int, ...] = (64, 32)
@@ -128,6 +202,23 @@ class NeuralNetwork(_Pipeline):
         from sklearn.neural_network import MLPClassifier
 
         return MLPClassifier(self.options.hidden, alpha=self.options.penalty, max_iter=1000, random_state=seed)
+
+    def _slopes(self, encoded: Matrix) -> Matrix:
+        """Back-propagation through rectified units and the logistic output; a unit at its kink counts as off."""
+        weights, shifts = self._model.coefs_, self._model.intercepts_
+        signal, active = encoded, []
+        for weight, shift in zip(weights[:-1], shifts[:-1], strict=True):
+            signal = np.maximum(signal @ weight + shift, 0)
+            active.append(signal > 0)
+        p = self._model.predict_proba(encoded)[:, 1:]
+        slopes: Matrix = p * (1 - p) * weights[-1].T
+        for weight, on in zip(weights[-2::-1], active[::-1], strict=True):
+            slopes = (slopes * on) @ weight.T
+        return slopes
+
+    def _widest(self) -> int:
+        hidden: tuple[int, ...] = self.options.hidden
+        return max((1, *hidden))
 
 
 @hookimpl

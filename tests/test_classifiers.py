@@ -5,8 +5,11 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from sensecf_bench import classifiers
 from sensecf_bench.classifiers import GradientBoosting, NeuralNetwork, RandomForest, SupportVectorMachine
 from sensecf_bench.contracts import Feature, FeatureSchema, classes_of
 from sensecf_bench.datasets.clinical import BreastCancer, DiabetesProgression
@@ -198,3 +201,119 @@ def test_a_rare_class_of_four_training_rows_can_still_be_fitted():
 
 def test_a_tie_is_class_0():
     assert classes_of(np.array([[0.5, 0.5], [0.4, 0.6], [0.6, 0.4]])).tolist() == [0, 1, 0]
+
+
+# -- derivatives -----------------------------------------------------------------------------------------------------
+SMOOTH = (SupportVectorMachine, NeuralNetwork)
+each_smooth = pytest.mark.parametrize("family", SMOOTH, ids=lambda cls: cls.name)
+
+
+@functools.cache
+def fitted_to_tiny(family, **options):
+    schema, rows, labels = tiny()
+    model = family(family.Options(**options))
+    model.fit(schema, rows, labels, seed=0)
+    return model
+
+
+def central_differences(model, rows, columns, steps):
+    """(p(x + h) - p(x - h)) / 2h by each of the columns, `(n, len(columns))`."""
+    found = []
+    for j in columns:
+        above, below = rows.copy(), rows.copy()
+        above[:, j] += steps[j]
+        below[:, j] -= steps[j]
+        found.append((model.predict_proba(above) - model.predict_proba(below))[:, 1] / (2 * steps[j]))
+    return np.column_stack(found)
+
+
+def agrees_with_differences(model, rows, columns, scales):
+    """Derivatives and differences over two step widths, in units of the features' scales; a rectified unit that
+    switches between the two points makes them differ, and differ from each other."""
+    slopes = (model.gradient(rows) * scales)[:, columns]
+    wide, narrow = (central_differences(model, rows, columns, h * scales) * scales[columns] for h in (2e-5, 1e-5))
+    smooth = np.isclose(wide, narrow, rtol=1e-4, atol=1e-8)
+    assert smooth.mean() > 0.9
+    np.testing.assert_allclose(slopes[smooth], narrow[smooth], rtol=1e-3, atol=1e-7)
+
+
+@each_smooth
+@pytest.mark.parametrize("dataset", [BreastCancer, DiabetesProgression])
+def test_derivatives_are_what_differences_tend_to(family, dataset):
+    d, model = data(dataset), fitted(family, dataset).model
+    assert family.differentiable
+    ordered = [j for j, f in enumerate(d.schema.features) if f.kind != "categorical"]
+    agrees_with_differences(model, d.matrix[d.test], ordered, d.schema.scales.span)
+
+
+@each_smooth
+@settings(max_examples=60, deadline=None)
+@given(rows=st.data())
+def test_derivatives_on_a_table_of_all_kinds(family, rows):
+    row = st.tuples(
+        st.integers(-200, 1200), st.floats(50, 150), st.integers(0, 1), st.integers(0, 3), st.integers(0, 3)
+    )
+    asked = np.array(rows.draw(st.lists(row, min_size=1, max_size=8)), dtype=float)
+    model = fitted_to_tiny(family)
+    slopes = model.gradient(asked)
+    assert slopes.shape == asked.shape
+    assert not slopes[:, 4].any()
+    scales = np.array([1000.0, 10.0, 1.0, 1.0, 1.0])
+    expected = central_differences(model, asked, range(4), 1e-6 * scales) * scales[:4]
+    kink = np.abs(expected - central_differences(model, asked, range(4), 2e-6 * scales) * scales[:4]) > 1e-6
+    np.testing.assert_allclose((slopes * scales)[:, :4][~kink], expected[~kink], atol=1e-5)
+
+
+@each_smooth
+def test_two_levels_have_a_slope_if_they_are_binary_and_none_if_they_are_categorical(family):
+    _, rows, _ = tiny()
+    for kind in ("binary", "categorical"):
+        schema = FeatureSchema(
+            (
+                Feature(name="drug", kind="categorical", levels=("a", "b", "c")),
+                Feature(name="sex", kind=kind, levels=("f", "m")),
+                Feature(name="glucose", kind="continuous"),
+            )
+        )
+        table = np.column_stack([rows[:, 4], rows[:, 2], rows[:, 1] + 20 * rows[:, 2]])
+        model = family()
+        model.fit(schema, table, (table[:, 2] > 115).astype(np.int64), seed=0)
+        slopes = model.gradient(table)
+        assert not slopes[:, 0].any()
+        assert slopes[:, 2].any()
+        assert slopes[:, 1].any() == (kind == "binary")
+
+
+@each_smooth
+def test_derivatives_do_not_depend_on_blocks_and_leave_rows_alone(family, monkeypatch):
+    _, rows, _ = tiny()
+    model, before = fitted_to_tiny(family), rows.copy()
+    at_once = model.gradient(rows)
+    monkeypatch.setattr(classifiers, "CELLS_AT_ONCE", 1)
+    np.testing.assert_allclose(model.gradient(rows), at_once, rtol=1e-9, atol=1e-15)
+    np.testing.assert_array_equal(rows, before)
+    assert model.gradient(rows[:0]).shape == (0, rows.shape[1])
+
+
+@pytest.mark.parametrize("hidden", [(), (5,), (7, 6, 5)])
+def test_networks_of_other_depths_have_derivatives_too(hidden):
+    _, rows, _ = tiny()
+    model = fitted_to_tiny(NeuralNetwork, hidden=hidden)
+    agrees_with_differences(model, rows, np.arange(4), np.array([1000.0, 10.0, 1.0, 1.0, 1.0]))
+
+
+@pytest.mark.parametrize("family", [RandomForest, GradientBoosting], ids=lambda cls: cls.name)
+def test_trees_offer_no_derivatives_and_say_so(family):
+    _, rows, _ = tiny()
+    assert not family.differentiable
+    with pytest.raises(NotImplementedError, match=f"{family.name}.*offers no gradients"):
+        fitted_to_tiny(family).gradient(rows)
+
+
+@each
+def test_a_code_that_is_no_level_is_refused(family):
+    _, rows, _ = tiny()
+    strange = rows[:2].copy()
+    strange[1, 4] = 0.5
+    with pytest.raises(ValueError, match="drug"):
+        fitted_to_tiny(family).predict_proba(strange)
