@@ -56,7 +56,8 @@ class Ledger:
             entry.calls += meter.calls / len(asked)
             entry.rows += meter.rows / len(asked)
 
-    def fail(self, asked: QueryBatch, outcome: Outcome, reason: str, detail: str) -> None:
+    def settle(self, asked: QueryBatch, outcome: Outcome, reason: str, detail: str) -> None:
+        """End these queries alike, with a reason that does not come from an answer."""
         for query_id in asked.ids:
             entry = self.entries[query_id]
             entry.outcome, entry.reason, entry.detail = outcome, reason, _storable(detail)

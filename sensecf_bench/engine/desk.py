@@ -24,11 +24,22 @@ from sensecf_bench.engine.supervisor import (
 from sensecf_bench.queries import Outcome, QueryBatch
 
 if TYPE_CHECKING:
+    from sensecf_bench.contracts import Classifier, Generator
     from sensecf_bench.engine.cells import CellSpec
     from sensecf_bench.engine.context import Explained
     from sensecf_bench.schema import Matrix
 
 CHILD_FAILURES = (ChildTimeoutError, ChildCrashError, ChildRaisedError, ChildProtocolError)
+
+
+NO_GRADIENTS = "no-gradients"
+LACKS_THEM = "offers no gradients"
+
+
+def needs_gradients(generator: type[Generator], classifier: type[Classifier]) -> bool:
+    """Whether a generator lives on what the classifier does not offer. It is then not started, and abstains from every
+    query, so that the classifiers it cannot explain count against it and denominators stay everybody's."""
+    return generator.access == "gradient" and not classifier.differentiable
 
 
 class Desk:
@@ -39,6 +50,7 @@ class Desk:
         self._child = Supervisor(explained, cell, scratch, nursery)
         self._ends = 0.0
         self._unfit: tuple[Outcome, str, str] | None = None
+        self._unaskable = needs_gradients(cell.generator_class, type(explained.model))
         self.fit_meter = Meter()
         self.generate_seconds = 0.0
         self.judge_seconds = 0.0
@@ -53,6 +65,9 @@ class Desk:
     def answer(self, queries: QueryBatch, seconds: float) -> Ledger:
         """Answer a shard within its share of the cell's time, which does not depend on how the cell is split."""
         ledger = Ledger(queries)
+        if self._unaskable:
+            ledger.settle(queries, Outcome.ABSTAINED, NO_GRADIENTS, f"classifier {self._explained.name} {LACKS_THEM}")
+            return ledger
         self._ready()
         self._ends = time.monotonic() + seconds
         for asked in self._calls(queries):
@@ -76,13 +91,13 @@ class Desk:
 
     def _ask(self, asked: QueryBatch, ledger: Ledger) -> None:
         if time.monotonic() >= self._ends:
-            ledger.fail(
+            ledger.settle(
                 asked, Outcome.TIMEOUT, "cell-timeout", f"the cell's {self._cell.cell_timeout:g} s were used up"
             )
             return
         if not self._ready():
             assert self._unfit is not None
-            ledger.fail(asked, *self._unfit)
+            ledger.settle(asked, *self._unfit)
             return
         allowed = min(self._cell.timeout * len(asked), max(0.0, self._ends - time.monotonic()))
         one_at_a_time: list[QueryBatch] = []
@@ -90,10 +105,10 @@ class Desk:
             reply = self._child.generate(asked, allowed)
             ledger.record(asked, reply, self._cell.k)
         except (ChildProtocolError, ProtocolError) as error:
-            ledger.fail(asked, Outcome.ERROR, "protocol", str(error))
+            ledger.settle(asked, Outcome.ERROR, "protocol", str(error))
         except (ChildRaisedError, ChildCrashError, ChildTimeoutError) as error:
             if len(asked) == 1:
-                ledger.fail(asked, *_verdict(error))
+                ledger.settle(asked, *_verdict(error))
             else:
                 one_at_a_time = [asked.take([i]) for i in range(len(asked))]
         ledger.charge(asked, self._child.meter)

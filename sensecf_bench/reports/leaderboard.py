@@ -282,7 +282,8 @@ def _classifiers(results: Mapping[str, Any]) -> str:
 def _glossary(results: Mapping[str, Any]) -> str:
     access = (
         "`access`: what the generator may look at: the classifier's classes (label), also its probabilities "
-        "(probability), also the training rows (training-data)."
+        "(probability), also the training rows (training-data), also the derivatives of its probabilities (gradient). "
+        "Not every classifier has derivatives; a generator that needs them abstains from one that has none."
     )
     metrics = [f"`{name}` ({m['unit']}): {m['description']}" for name, m in results["metrics"].items()]
     return _bullets([access, *metrics])

@@ -12,6 +12,7 @@ from typing import Any
 
 from sensecf_bench.contracts import Metric
 from sensecf_bench.engine.cells import CellSpec
+from sensecf_bench.engine.desk import needs_gradients
 from sensecf_bench.engine.provenance import provenance
 from sensecf_bench.engine.run import Carried, CellResult
 from sensecf_bench.engine.score import CellScore
@@ -45,6 +46,7 @@ def build_results(carried: Carried) -> dict[str, Any]:
     metrics: list[Metric] = [c.make() for c in carried.plan.metrics]
     scored = [_scored(carried, result) for result in carried.results]
     rows = [_row(item) for item in scored]
+    summary = _summary(scored, metrics, carried.plan.config.resamples)
     return {
         "format": FORMAT,
         "config": carried.plan.config.model_dump(mode="json"),
@@ -52,9 +54,9 @@ def build_results(carried: Carried) -> dict[str, Any]:
         "contexts": _contexts(carried),
         "rows": rows,
         "factuals": _factuals(carried),
-        "summary": _summary(scored, metrics, carried.plan.config.resamples),
+        "summary": summary,
         "skipped": [asdict(s) for s in carried.plan.skipped],
-        "notes": _notes(carried),
+        "notes": [*_notes(carried), *_gradient_notes(summary)],
         "drift": drift(rows),
         "timing": asdict(carried.time),
         "provenance": provenance(),
@@ -140,7 +142,8 @@ def _summary(scored: Sequence[Scored], metrics: Sequence[Metric], resamples: int
             pools[name] = pool([(_key(i), i.score) for i in mine], metrics, resamples)
             entries.append(_pooled_entry(dataset, mine, pools[name]))
         ranked = [e["generator"] for e in entries if e["dataset"] == dataset and e["ranked"]]
-        best = best_of({name: pools[name] for name in ranked}, metrics, resamples)
+        partial = {e["generator"] for e in entries if e["dataset"] == dataset and e["no_gradients_from"]}
+        best = best_of({name: pools[name] for name in ranked if name not in partial}, metrics, resamples)
         for entry in entries:
             if entry["dataset"] == dataset:
                 entry["best"] = sorted(m for m, names in best.items() if entry["generator"] in names)
@@ -170,12 +173,19 @@ def _pooled_entry(dataset: str, mine: Sequence[Scored], pooled: Pool) -> dict[st
         "cells": len(mine),
         "ranked": not why,
         "not_ranked_because": why,
+        "no_gradients_from": _cannot_explain(mine),
         "people": pooled.people,
         "outcomes": outcomes,
         "metrics": _estimates(pooled.estimates),
         "changes": _changes(mine, pooled),
         "best": [],
     }
+
+
+def _cannot_explain(mine: Sequence[Scored]) -> list[str]:
+    """The classifiers that a generator abstained from because they offer no gradients."""
+    contexts = [(i.cell.generator_class, i.cell.context.classifier) for i in mine]
+    return list(dict.fromkeys(c.name for generator, c in contexts if needs_gradients(generator, c.cls)))
 
 
 def _changes(mine: Sequence[Scored], pooled: Pool) -> dict[str, float]:
@@ -203,6 +213,16 @@ def _notes(carried: Carried) -> list[str]:
                 f"{where}: no cross-validity, because a classifier of the panel failed: {scores.panel_failure}"
             )
     return notes
+
+
+def _gradient_notes(summary: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{e['dataset']} · {e['generator']} abstains from {', '.join(e['no_gradients_from'])}: "
+        f"{'it offers' if len(e['no_gradients_from']) == 1 else 'they offer'} no gradients. Those queries stay in its "
+        "denominators; its means over answered queries speak of the other classifiers only, so none of its values is bold"
+        for e in summary
+        if e["no_gradients_from"]
+    ]
 
 
 def _chosen_options(cell: CellSpec) -> dict[str, Any]:
