@@ -104,6 +104,12 @@ class PluginError(BenchError):
     """A plugin cannot be loaded or breaks the contract of a hook."""
 
 
+class EnvironmentBuildError(BenchError):
+    """An environment for a generator could not be built."""
+
+    exit_code = EXIT_NOTHING_RAN
+
+
 def describe(error: ValidationError, model: type[BaseModel], content: object = None, noun: str = "option") -> str:
     """All that is wrong, one phrase a field. With the content that was checked, items of a list go by their names."""
     return "; ".join(_phrase(problem, model, content, noun) for problem in error.errors())

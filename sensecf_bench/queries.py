@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     Classes = NDArray[np.int64]
 
 
-class Outcome(StrEnum):
+class Outcome(str, Enum):
     """Every query ends with exactly one of these, so that all generators share one denominator."""
+
+    __str__ = str.__str__  # as a StrEnum, which older interpreters do not have
 
     FOUND = "FOUND"  # at least one admitted row
     ABSTAINED = "ABSTAINED"  # the generator left the query out

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sensecf_bench.errors import SchemaError
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -286,9 +288,9 @@ def encode_column(feature: Feature, values: NDArray[Any]) -> tuple[Matrix, Mask]
 
 def level_name(value: Any) -> str:
     """The name of a level as people write it: whole floats lose their `.0`, so that 1, 1.0 and "1" are one level."""
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
-    if isinstance(value, float | np.floating) and float(value).is_integer():
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
 
@@ -299,7 +301,7 @@ def written(value: Any) -> str:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         return np.nan
     try:
         number = float(value)
@@ -312,7 +314,7 @@ def _position(value: Any, position: Mapping[str, float]) -> float:
     """The position of a level; NaN for what is none, a missing value among them whatever the levels are called."""
     if isinstance(value, str):
         return position.get(value, np.nan)
-    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+    if value is None or (isinstance(value, (float, np.floating)) and np.isnan(value)):
         return np.nan
     try:
         return position.get(level_name(value), np.nan)

@@ -29,6 +29,7 @@ class Component:
     options: Mapping[str, Any]
     versions: Mapping[str, str]
     label: str  # its name, and for a dataset with an argument what that was
+    python: str = ""  # the interpreter a generator runs under; this one if it is empty
 
     @property
     def key(self) -> str:

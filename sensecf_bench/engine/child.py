@@ -10,6 +10,7 @@ import contextlib
 import faulthandler
 import itertools
 import os
+import select
 import signal
 import sys
 import threading
@@ -39,7 +40,7 @@ ALARMS = {signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGUSR1, sign
 
 def child_main(pipe: Connection[Any, Any], log: str) -> None:
     """Serve one generator until told to stop; its output goes to the file `log`."""
-    _redirect_output(log)
+    redirect_output(log)
     with contextlib.suppress(EOFError, BrokenPipeError):  # the worker is gone: there is nobody left to tell
         _serve(pipe)
 
@@ -56,7 +57,7 @@ def _serve(pipe: Connection[Any, Any]) -> None:
             elif message.kind == "generate" and generator is not None and task is not None:
                 batch = _queries(message, task.schema)
                 send(pipe, _pack(generator.generate(batch), len(batch), task.k))
-        except (EOFError, BrokenPipeError):
+        except (EOFError, BrokenPipeError):  # noqa: PERF203 the loop is a conversation
             raise
         except BaseException as error:  # noqa: BLE001 a generator may raise anything, SystemExit included
             send(pipe, _failure(error))
@@ -83,6 +84,8 @@ def _fit(model: _RemoteModel, message: Message) -> tuple[Generator, Task]:
         _train_labels=arrays["labels"],
     )
     generator = cls(cls.Options.model_validate(content["options"]))
+    if content["foreign"]:  # what the main process asks all others, only this environment can answer
+        generator.available()
     generator.fit(task)
     return generator, task
 
@@ -173,7 +176,7 @@ def _plain(value: object) -> Any:
     """A value as JSON can hold it; anything exotic travels as its text, for admission to refuse."""
     if isinstance(value, np.generic):
         value = value.item()
-    return value if isinstance(value, str | int | float | bool) or value is None else repr(value)[:200]
+    return value if isinstance(value, (str, int, float, bool)) or value is None else repr(value)[:200]
 
 
 def _count(value: float) -> float:
@@ -193,7 +196,7 @@ def _failure(error: BaseException) -> Message:
     return Message("raised", {"why": f"{type(error).__name__}: {error}"[:1000], "traceback": text[-LONGEST_TRACEBACK:]})
 
 
-def _redirect_output(log: str) -> None:
+def redirect_output(log: str) -> None:
     """Send everything the generator prints, from C code too, to its log; keep a crash's stack there as well."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
@@ -202,3 +205,21 @@ def _redirect_output(log: str) -> None:
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False, encoding="utf-8", errors="backslashreplace")
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False, encoding="utf-8", errors="backslashreplace")
     faulthandler.enable(file=2)
+
+
+def leave_when_abandoned(line: Connection[Any, Any]) -> None:
+    """End this process when the worker hangs up, whatever it is doing."""
+    hung_up = select.poll()
+    hung_up.register(line.fileno(), 0)  # no events asked for: only the hang-up is reported
+
+    def watch() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the generator's own thread
+        hung_up.poll()
+        leave()
+
+    threading.Thread(target=watch, daemon=True, name="leave-when-abandoned").start()
+
+
+def leave() -> None:
+    """End this child with whatever it started."""
+    os.killpg(os.getpid(), signal.SIGKILL)

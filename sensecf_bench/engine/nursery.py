@@ -11,20 +11,20 @@ import contextlib
 import gc
 import importlib
 import os
-import select
 import shutil
 import signal
 import socket
 import tempfile
-import threading
 import time
 import traceback
+from collections.abc import Mapping
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from sensecf_bench.engine.child import child_main
+from sensecf_bench.engine.child import child_main, leave, leave_when_abandoned, redirect_output
+from sensecf_bench.engine.foreign import become_foreign
 from sensecf_bench.engine.processes import fork_server, quiet_start
 from sensecf_bench.engine.wire import Message, receive, send
 from sensecf_bench.errors import WorkersDiedError
@@ -70,11 +70,13 @@ class Nursery:
 
 
 class ChildProcess:
-    """A child as the process that asked for it sees it."""
+    """A child as the process that asked for it sees it. With `python` it runs under that interpreter, which finds the
+    `packages` at the paths given and everything else in its own environment."""
 
-    def __init__(self, nursery: str, log: Path) -> None:
+    def __init__(self, nursery: str, log: Path, python: str = "", packages: Mapping[str, str] | None = None) -> None:
         self._nursery = nursery
-        self.pipe = _ask(nursery, Message("child", {"log": str(log)}))
+        request = {"log": str(log), "python": python, "packages": dict(packages or {})}
+        self.pipe = _ask(nursery, Message("child", request))
         self._pid = int(receive(self.pipe).content["pid"])
 
     def kill(self) -> None:
@@ -129,32 +131,23 @@ def _serve(line: Connection[Any, Any], request: Message, codes: dict[int, int], 
     elif os.fork() == 0:
         os.setsid()  # what the child starts can be ended with it
         door.close()
-        _leave_when_abandoned(line)
         send(line, Message("born", {"pid": os.getpid()}))
         try:
-            child_main(line, str(request.content["log"]))
+            _live(line, request)
         except BaseException:  # noqa: BLE001 nothing may return from here into the nursery's own code
             traceback.print_exc()
             os._exit(1)
-        _leave()
 
 
-def _leave_when_abandoned(line: Connection[Any, Any]) -> None:
-    """End this process when the worker hangs up, whatever it is doing."""
-    hung_up = select.poll()
-    hung_up.register(line.fileno(), 0)  # no events asked for: only the hang-up is reported
-
-    def watch() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the generator's own thread
-        hung_up.poll()
-        _leave()
-
-    threading.Thread(target=watch, daemon=True, name="leave-when-abandoned").start()
-
-
-def _leave() -> None:
-    """End this child with whatever it started."""
-    os.killpg(os.getpid(), signal.SIGKILL)
+def _live(line: Connection[Any, Any], request: Message) -> None:
+    """Be the child that was asked for, under this interpreter or another one; does not return."""
+    log = str(request.content["log"])
+    if request.content["python"]:
+        redirect_output(log)
+        become_foreign(line, log, request.content["python"], request.content["packages"])
+    leave_when_abandoned(line)
+    child_main(line, log)
+    leave()
 
 
 def _reap(codes: dict[int, int]) -> None:

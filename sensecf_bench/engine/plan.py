@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
 from sensecf_bench.contracts import PluginKind
 from sensecf_bench.engine.cells import CellSpec, Component, ContextSpec
 from sensecf_bench.engine.config import ALL, RunConfig, describe
+from sensecf_bench.engine.environments import environment_for
 from sensecf_bench.engine.versions import core_versions, versions_of
 from sensecf_bench.errors import ConfigError, Unavailable, UnknownNameError
 from sensecf_bench.registry import Registry
-
-if TYPE_CHECKING:
-    from sensecf_bench.contracts import Generator
 
 MUST_BE_ALLOWED = {"network", "paid"}  # weights and GPUs are free: whether they are there, a generator says itself
 
@@ -50,7 +48,8 @@ class Plan:
     @property
     def preload(self) -> tuple[str, ...]:
         """Modules that the generators of this plan want imported once rather than in every process."""
-        return tuple(dict.fromkeys(name for cell in self.cells for name in cell.generator_class.preload))
+        here = [cell.generator_class for cell in self.cells if not cell.generator.python]
+        return tuple(dict.fromkeys(name for cls in here for name in cls.preload))
 
 
 def make_plan(config: RunConfig, registry: Registry) -> Plan:
@@ -127,12 +126,14 @@ def _generators(config: RunConfig, registry: Registry) -> tuple[list[Component],
         if config.options_for(name) or ALL not in config.generators:
             component("generator", name, config, registry)  # a mistake in options that somebody gave is the user's
         try:
-            resolved = component("generator", name, config, registry)
-            reason, fix = _obstacle(resolved, registry.generator(name), config)
-        except Exception as error:  # noqa: BLE001 a stranger's class may raise anything; it is named and left out
-            reason, fix = f"broken: {type(error).__name__}: {error}", "report it to the plugin's author"
-        if reason:
-            skipped.append(Skipped(name, reason, fix))
+            resolved = _resolved(name, config, registry)
+        except Unavailable as bows_out:
+            skipped.append(Skipped(name, bows_out.reason, bows_out.fix))
+        except ConfigError:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 a stranger's class may raise anything; it is named and left out
+            reason = f"broken: {type(error).__name__}: {error}"
+            skipped.append(Skipped(name, reason, "report it to the plugin's author"))
         else:
             chosen.append(resolved)
     if ALL in config.generators:
@@ -140,16 +141,19 @@ def _generators(config: RunConfig, registry: Registry) -> tuple[list[Component],
     return chosen, skipped
 
 
-def _obstacle(resolved: Component, cls: type[Generator], config: RunConfig) -> tuple[str, str]:
-    """Why a generator cannot run here and what would help; empty when it can."""
+def _resolved(name: str, config: RunConfig, registry: Registry) -> Component:
+    """A generator with its options and the environment it runs in. Raises Unavailable when it cannot run."""
+    cls = registry.generator(name)
     asks = set(cls.needs) & MUST_BE_ALLOWED
     if missing := sorted(asks - set(config.allow)):
-        return f"needs {', '.join(missing)}", f"add --allow {','.join(sorted(asks))}"
-    try:
-        resolved.make().available()
-    except Unavailable as bows_out:
-        return bows_out.reason, bows_out.fix
-    return "", ""
+        raise Unavailable(f"needs {', '.join(missing)}", f"add --allow {','.join(sorted(asks))}")
+    resolved = component("generator", name, config, registry)
+    environment = environment_for(cls, config.environments.get(name))
+    if environment is not None:  # where it will be asked itself whether it is available
+        versions = {**resolved.versions, **environment.versions(cls.requirements)}
+        return replace(resolved, versions=versions, python=environment.python)
+    resolved.make().available()
+    return resolved
 
 
 def _names(kind: PluginKind, asked: tuple[str, ...], registry: Registry) -> list[str]:
@@ -166,3 +170,5 @@ def _refuse_unused_options(config: RunConfig, registry: Registry) -> None:
     for pattern in config.options:
         if not fnmatch.filter(known, pattern):
             raise UnknownNameError("component in options", pattern, known)
+    for name in config.environments:
+        registry.get("generator", name)

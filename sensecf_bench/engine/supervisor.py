@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sensecf_bench.engine.foreign import packages_of
 from sensecf_bench.engine.nursery import ChildProcess
 from sensecf_bench.engine.wire import Message, receive, send
 
@@ -69,7 +70,9 @@ class Supervisor:
         """Start a child and fit the generator in it, within so many seconds. Raises the Child… errors."""
         self._scratch.mkdir(parents=True, exist_ok=True)
         try:
-            self._child = ChildProcess(self._nursery, self._scratch / "output.log")
+            generator = self._cell.generator
+            packages = packages_of(generator.where) if generator.python else {}
+            self._child = ChildProcess(self._nursery, self._scratch / "output.log", generator.python, packages)
         except (EOFError, OSError) as error:
             raise ChildCrashError(f"no process could be started for it: {error}") from error
         self._pipe = self._child.pipe
@@ -156,7 +159,8 @@ class Supervisor:
         scales = data.schema.frozen_scales()
         content: dict[str, Any] = {
             "where": list(cell.generator.where),
-            "options": dict(cell.generator.given),
+            "options": dict(cell.generator.options if cell.generator.python else cell.generator.given),
+            "foreign": bool(cell.generator.python),
             "features": data.schema.to_json(),
             "classes": list(data.table.classes),
             "target": data.target,
