@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from sensecf_bench.cli import data, leaderboard, listing, run, score
+from sensecf_bench.cli import data, leaderboard, listing, plugin, run, score
 from sensecf_bench.errors import EXIT_INTERNAL, EXIT_OK, BenchError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("score")(score.score)
 app.command("list")(listing.list_)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(data.app, name="data")
+app.add_typer(plugin.app, name="plugin")
 
 
 def _version(asked: bool) -> None:

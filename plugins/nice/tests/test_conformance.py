@@ -1,0 +1,9 @@
+"""The four generators keep the contract of sensecf-bench."""
+
+from sensecf_bench.testing import parametrize_with_checks
+from sensecf_nice import Nice, NicePlausibility, NiceProximity, NiceSparsity
+
+
+@parametrize_with_checks([Nice, NiceSparsity, NiceProximity, NicePlausibility])
+def test_conformance(check):
+    check()
