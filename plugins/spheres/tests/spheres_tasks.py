@@ -1,0 +1,110 @@
+"""Tasks and queries made by hand: a table of every kind of feature and rule, and classifiers that can be read."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sensecf_bench import Feature, FeatureSchema, QueryBatch, Task
+
+FEATURES = (
+    Feature(name="dose", kind="continuous", bounds=(0, 10), precision=0.5),
+    Feature(name="steps", kind="integer", bounds=(0, 20000), direction="increase"),
+    Feature(name="weight", kind="continuous", direction="decrease"),
+    Feature(name="smokes", kind="binary", levels=("no", "yes"), direction="decrease"),
+    Feature(name="fitness", kind="ordinal", levels=("low", "fair", "good", "top")),
+    Feature(name="drug", kind="categorical", levels=("a", "b", "c")),
+    Feature(name="age", kind="integer", mutable=False),
+    Feature(name="sleep", kind="continuous"),
+    Feature(name="visits", kind="integer", precision=5),
+)
+
+
+def rows_of(n, seed=0):
+    random = np.random.default_rng(seed)
+    return np.column_stack(
+        [
+            np.rint(random.uniform(0, 10, n) / 0.5) * 0.5,
+            random.integers(0, 20000, n),
+            random.normal(80, 15, n),
+            random.integers(0, 2, n),
+            random.integers(0, 4, n),
+            random.integers(0, 3, n),
+            random.integers(20, 90, n),
+            random.normal(7, 1, n),
+            random.integers(0, 60, n),
+        ]
+    ).astype(float)
+
+
+ROWS = rows_of(200)
+SCHEMA = FeatureSchema(FEATURES).with_scales(ROWS)
+
+
+def health(rows):
+    """A score that every feature has a part in."""
+    drug = np.array([0.0, 1.5, -0.5])[rows[:, 5].astype(int)]
+    return (
+        -0.1 * (rows[:, 0] - 5)
+        + (rows[:, 1] - 10000) / 8000
+        - (rows[:, 2] - 80) / 20
+        - rows[:, 3]
+        + 0.5 * (rows[:, 4] - 1.5)
+        + drug
+        - (rows[:, 6] - 55) / 60
+        + 0.3 * (rows[:, 7] - 7)
+        + (rows[:, 8] - 30) / 40
+    )
+
+
+def healthy(rows):
+    """Probabilities of a logistic model of health."""
+    p = 1 / (1 + np.exp(-health(rows)))
+    return np.column_stack([1 - p, p])
+
+
+def nobody(rows):
+    """A classifier that puts everybody in class 0."""
+    return np.tile([1.0, 0.0], (len(rows), 1))
+
+
+def task_of(schema, predict_proba, seconds=30.0, access="label"):
+    return Task(
+        schema=schema,
+        classes=("no", "yes"),
+        target=1,
+        seed=0,
+        k=1,
+        seconds_per_query=seconds,
+        scratch=Path(),
+        access=access,
+        predictor=predict_proba,
+        _train=ROWS,
+        _train_labels=np.zeros(len(ROWS), dtype=np.int64),
+    )
+
+
+def queries_of(schema, asked, target=1):
+    ids = tuple(f"q{i}" for i in range(len(asked)))
+    current = np.full(len(asked), 1 - target)
+    return QueryBatch(schema, ids, asked, current, 1 - current, np.arange(7, 7 + len(asked), dtype=np.uint64))
+
+
+ASKED = ROWS[healthy(ROWS)[:, 1] < 0.5][:25]
+
+
+class Counted:
+    """A predictor that notes the rows of each call."""
+
+    def __init__(self, predict_proba):
+        self.predict_proba = predict_proba
+        self.calls = []
+
+    def __call__(self, rows):
+        self.calls.append(len(rows))
+        return self.predict_proba(rows)
+
+
+def answers_of(generator, queries):
+    """Answers by query id, in internal coding."""
+    frame = generator.generate(queries)
+    return dict(zip(frame["query_id"], queries.schema.encode(frame), strict=True))
