@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from sensecf_bench.cli import data, leaderboard, listing, plugin, run, score
+from sensecf_bench.cli import data, environment, leaderboard, listing, plugin, run, score
 from sensecf_bench.errors import EXIT_INTERNAL, EXIT_OK, BenchError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("list")(listing.list_)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(data.app, name="data")
 app.add_typer(plugin.app, name="plugin")
+plugin.app.add_typer(environment.app, name="env")
 
 
 def _version(asked: bool) -> None:

@@ -8,6 +8,7 @@ little-endian uint32, the header as UTF-8 JSON, then the arrays one after anothe
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ def decode(data: bytes) -> Message:
             raise ValueError(f"message of protocol version {header['version']}, expected {VERSION}")
         arrays, offset = {}, 4 + length
         for name, dtype, shape in header["arrays"]:
-            count = int(np.prod(shape, dtype=np.int64))
+            count = math.prod(shape)
             arrays[name] = np.frombuffer(data, dtype=np.dtype(dtype), count=count, offset=offset).reshape(shape)
             offset += arrays[name].nbytes
         return Message(header["kind"], header["content"], arrays)
