@@ -99,6 +99,10 @@ def test_what_its_environment_is_stands_in_its_record(side_by_side, bare):
     assert row["versions"]["numpy"] == environment.installed["numpy"]
     assert row["versions"]["python"] == environment.version
     assert len(row["versions"]["environment"]) == 16
+    page = (side_by_side.folder / "leaderboard.md").read_text()
+    assert f"abroad ran in an environment of its own: Python {environment.version}; numpy " in page
+    assert f"--env abroad={bare.name}" in page
+    assert str(bare) not in page
     (home_made,) = [r for r in side_by_side.document["rows"] if r["generator"] == "at-home"]
     assert "environment" not in home_made["versions"]
 

@@ -12,7 +12,8 @@ from sensecf_bench.errors import EXIT_STALE, RunFolderError, StaleError
 from sensecf_bench.metrics.bootstrap import difference, estimates
 from sensecf_bench.metrics.sparsity import Sparsity
 from sensecf_bench.queries import Outcome
-from sensecf_bench.reports.leaderboard import MEANING, command, only, records_hash, render, render_dataset
+from sensecf_bench.reports.leaderboard import MEANING, only, render, render_dataset
+from sensecf_bench.reports.origin import command, records_hash
 from sensecf_bench.reports.pooling import LEAST_PEOPLE, Pool, best_of
 from sensecf_bench.reports.publish import build, check
 from sensecf_bench.reports.results import _metric

@@ -32,7 +32,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 class RunConfig(BaseModel):
     """Everything that decides what a run does. `options` maps a component's name, or a pattern such as `dice-*`, to its
-    options, `environments` a generator's name to the Python it runs under. Only `jobs`, `metrics` and `resamples` may change when a run is taken up again."""
+    options, `environments` a generator's name to the Python it runs under. Environments, `jobs`, `metrics` and
+    `resamples` may change when a run is taken up again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,8 +87,9 @@ class RunConfig(BaseModel):
         return self.queries or DEFAULT_QUERIES
 
     def identity(self) -> dict[str, Any]:
-        """The part of the configuration that decides what the answers are."""
-        return self.model_dump(mode="json", exclude={"jobs", "metrics", "resamples"})
+        """The part of the configuration that decides what the answers are. Of an environment that is what is installed in
+        it, which is part of each cell, and not where it lies."""
+        return self.model_dump(mode="json", exclude={"jobs", "metrics", "resamples", "environments"})
 
     def options_for(self, name: str) -> dict[str, Any]:
         """Options meant for a component; an exact name overrides a pattern."""

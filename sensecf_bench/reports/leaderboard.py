@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
 from sensecf_bench.queries import Outcome
+from sensecf_bench.reports.origin import origin, publishable, without_folders
 from sensecf_bench.reports.pooling import LEAST_PEOPLE, LEAST_SHARE
 
 HEADLINE = (
@@ -50,31 +47,8 @@ def only(results: Mapping[str, Any], dataset: str) -> dict[str, Any]:
     about = [line for line in results["notes"] if line.startswith(f"{dataset} · ")]
     drift = [line for line in results["drift"] if f" on {dataset} · " in line]
     for name in ("rows", "summary"):
-        parts[name] = [{**entry, "options": _without_folders(entry["options"])} for entry in parts[name]]
-    return {**results, **parts, "notes": about, "drift": drift, "config": _publishable(results["config"])}
-
-
-def _publishable(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without folders: where files lie on somebody's machine is nobody else's business."""
-    return {
-        **config,
-        "plugins": [PurePath(p).name for p in config["plugins"]],
-        "datasets": [":".join([name, *(PurePath(f).name for f in file)]) for name, *file in _split(config["datasets"])],
-        "options": _without_folders(config["options"]),
-    }
-
-
-def _split(datasets: Sequence[str]) -> list[list[str]]:
-    return [name.split(":", 1) for name in datasets]
-
-
-def _without_folders(value: Any) -> Any:
-    """Options with absolute paths cut down to file names, however deep they lie."""
-    if isinstance(value, Mapping):
-        return {name: _without_folders(v) for name, v in value.items()}
-    if isinstance(value, list):
-        return [_without_folders(v) for v in value]
-    return PurePath(value).name if isinstance(value, str) and value.startswith("/") else value
+        parts[name] = [{**entry, "options": without_folders(entry["options"])} for entry in parts[name]]
+    return {**results, **parts, "notes": about, "drift": drift, "config": publishable(results["config"])}
 
 
 def render(results: Mapping[str, Any]) -> str:
@@ -101,32 +75,10 @@ def render_dataset(results: Mapping[str, Any]) -> str:
     sections += ["## The classifiers explained", _classifiers(results)]
     if notes := [*results["notes"], *_metric_errors(results)]:
         sections += ["## Notes", _bullets(notes)]
-    sections += ["## What the columns mean", _glossary(results), "## Provenance", _provenance(results)]
+    sections += ["## What the columns mean", _glossary(results), "## Provenance", _bullets(origin(results))]
     return "\n\n".join(sections) + "\n"
 
 
-def records_hash(results: Mapping[str, Any]) -> str:
-    """A short hash of the records a leaderboard was made from, the same for two equal runs."""
-    return hashlib.sha256(json.dumps(_timeless(results), sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _timeless(results: Mapping[str, Any]) -> dict[str, Any]:
-    """The records without what the clock decides, and without how many workers shared the work."""
-    timed = {name for name, metric in results["metrics"].items() if metric["timing"]}
-    kept = {name: value for name, value in results.items() if name != "timing"}
-    for part in ("rows", "summary", "factuals"):
-        kept[part] = [
-            {**entry, "metrics": {m: e for m, e in entry["metrics"].items() if m not in timed}}
-            for entry in results[part]
-        ]
-    for row in kept["rows"]:
-        row["fit"] = {n: v for n, v in (row["fit"] or {}).items() if n != "seconds"}
-    kept["provenance"] = {n: v for n, v in results["provenance"].items() if n != "date"}
-    kept["config"] = {n: v for n, v in results["config"].items() if n != "jobs"}
-    return kept
-
-
-# -- sections ------------------------------------------------------------------------------------------------------
 def _about(results: Mapping[str, Any]) -> str:
     facts = next((c for c in results["contexts"] if "rows" in c), None)
     if facts is None:
@@ -287,51 +239,6 @@ def _glossary(results: Mapping[str, Any]) -> str:
     )
     metrics = [f"`{name}` ({m['unit']}): {m['description']}" for name, m in results["metrics"].items()]
     return _bullets([access, *metrics])
-
-
-def _provenance(results: Mapping[str, Any]) -> str:
-    p = results["provenance"]
-    libraries = ", ".join(f"{name} {version}" for name, version in p["libraries"].items())
-    plugins = sorted(
-        {
-            f"{name} {version}"
-            for r in results["rows"]
-            for name, version in r["versions"].items()
-            if name not in ("class", "source")
-        }
-    )
-    lines = [
-        f"Made by `{command(results['config'])}` on {p['date']}.",
-        f"sensecf-bench {p['sensecf-bench']}, Python {p['python']}, {p['platform']}, {p['cores']} cores, "
-        f"{results['timing']['jobs']} workers; {libraries}.",
-        "Seconds depend on what else the machine was doing, the other workers included; their intervals cover people only.",
-        *([f"Plugins and their libraries: {', '.join(plugins)}."] if plugins else []),
-        "What the command does not name is at its default: `sensecf-bench run --help`, and for options "
-        "`sensecf-bench list generators --json` (or classifiers).",
-        f"Intervals: percentile bootstrap over people, {results['config']['resamples']} resamples; Wilson's where a share is 0 or 1.",
-        f"Records: `{records_hash(results)}`. Generated by `sensecf-bench leaderboard build`; do not edit.",
-    ]
-    return _bullets(lines)
-
-
-def command(config: Mapping[str, Any]) -> str:
-    """The command line that repeats a run."""
-    from sensecf_bench.engine.config import RunConfig
-
-    defaults = RunConfig().model_dump(mode="json")
-    config = _publishable(config)
-    words = ["sensecf-bench", "run"]
-    for name, value in config.items():
-        always = name in ("generators", "datasets", "classifiers", "seeds")
-        if (value == defaults[name] and not always) or name in ("options", "plugins", "blocked", "jobs", "shard_size"):
-            continue
-        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        words += [f"--{name.replace('_', '-')}", text]
-    for c, options in config["options"].items():
-        words += [w for o, v in options.items() for w in ("--set", f"{c}.{o}={json.dumps(v)}")]
-    words += [w for name in config["plugins"] for w in ("--plugin", name)]
-    words += [w for name in config["blocked"] for w in ("--block", name)]
-    return shlex.join(words)
 
 
 # -- cells ---------------------------------------------------------------------------------------------------------
