@@ -114,7 +114,8 @@ class _SmoothFamily(_Family):
 class SupportVectorMachine(_SmoothFamily):
     """Support vector machine, RBF kernel, standardised features, Platt-calibrated by cross-validation in 5 folds.
 
-    Fewer folds where the rarer class has fewer than 5 training rows; with a single one it cannot be calibrated.
+    Fewer folds where the rarer class has fewer than 5 training rows; with a single one it cannot be calibrated. `C` is the
+    inverse of the penalty.
     """
 
     name = "svm"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,15 +40,16 @@ def check(
     only: Annotated[list[str] | None, typer.Option("--check", help="Make this check only; may be repeated.")] = None,
     allow: Annotated[str, typer.Option(help="Needs you allow, with commas: network,paid,gpu,weights.")] = "",
     seconds: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds a query may take.")] = 20.0,
+    python: Annotated[Path | None, typer.Option(help="The interpreter a generator is to run under.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Check that a plugin keeps its contract; exits with 1 when it does not."""
     from sensecf_bench.testing.bench import Bench
     from sensecf_bench.testing.checks import refuse_unknown
-    from sensecf_bench.testing.looking_up import look_up
+    from sensecf_bench.testing.looking_up import elsewhere, look_up
 
     refuse_unknown(only or ())
-    subjects = look_up(what)
+    subjects = [elsewhere(subject, python) for subject in look_up(what)]
     allowed = frozenset(filter(None, (need.strip() for need in allow.split(","))))
     with Bench(seconds, allowed) as bench:
         found = [_check(subject, bench, only or (), as_json) for subject in subjects]
@@ -55,6 +57,26 @@ def check(
         typer.echo(json.dumps(found, indent=1))
     if any(component["bad"] for component in found):
         raise typer.Exit(EXIT_CELLS_FAILED)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="What the generator is called: lower-case words with hyphens.")],
+    into: Annotated[Path, typer.Option(help="The folder in which a folder of that name is made.")] = Path(),
+) -> None:
+    """Write the project of a new generator: a small method that works, its tests, and what packaging needs."""
+    from sensecf_bench.registry import discover
+    from sensecf_bench.scaffold import module_of, write_project
+
+    folder = write_project(name, into, discover())
+    typer.echo(f"""wrote {folder}
+
+next:
+  cd {folder}
+  python -m pip install -e ".[test]"
+  sensecf-bench plugin check {name}
+  sensecf-bench run --preset quick --generators {name},nearest-opposite
+then put your own method into src/{module_of(name)}/generator.py""")
 
 
 def _check(subject: Subject, bench: Bench, only: Sequence[str], quiet: bool) -> dict[str, Any]:

@@ -48,7 +48,10 @@ class TableFile(BaseModel):
 
 
 class UserTable(Dataset):
-    """Your own CSV or Parquet with a YAML schema: `--datasets table:FILE.yaml` (draft one with `data infer`)."""
+    """Your own CSV or Parquet with a YAML schema: `--datasets table:FILE.yaml` (draft one with `data infer`).
+
+    `schema_file` is that YAML file.
+    """
 
     name = "table"
     argument = "schema_file"

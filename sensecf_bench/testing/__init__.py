@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sensecf_bench.testing.checks import CHECKS, Check
-    from sensecf_bench.testing.decorator import parametrize_with_checks
+    from sensecf_bench.testing.decorator import BoundCheck, parametrize_with_checks
     from sensecf_bench.testing.local import Setting, local_setting
     from sensecf_bench.testing.verdicts import CheckFailed
 
-__all__ = ["CHECKS", "Check", "CheckFailed", "Setting", "local_setting", "parametrize_with_checks"]
+__all__ = ["CHECKS", "BoundCheck", "Check", "CheckFailed", "Setting", "local_setting", "parametrize_with_checks"]
 _PLACES = {
+    "BoundCheck": "decorator",
     "CHECKS": "checks",
     "Check": "checks",
     "CheckFailed": "verdicts",

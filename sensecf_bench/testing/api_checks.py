@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sensecf_bench.contracts import TIERS, PluginOptions
 from sensecf_bench.errors import ClaimedNameError, Unavailable, UnknownNameError
 from sensecf_bench.testing.fresh import seen_at_import
-from sensecf_bench.testing.subject import installed
+from sensecf_bench.testing.subject import installed, made
 from sensecf_bench.testing.verdicts import CheckFailed, require
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def options_are_described(subject: Subject, bench: Bench) -> None:
     """Each option says what it is: in its `Field(description=...)`, or by name in the docstring."""
     options = _options(subject)
     prose = f"{subject.cls.__doc__}\n{options.__doc__}"
-    silent = [n for n, f in options.model_fields.items() if not f.description and not re.search(rf"\b{n}\b", prose)]
+    named = {n: re.compile(rf"\b{n.replace('_', '[_ -]')}\b") for n in options.model_fields}
+    silent = [n for n, f in options.model_fields.items() if not f.description and not named[n].search(prose)]
     require(
         not silent,
         "every option described",
@@ -129,8 +130,9 @@ def can_be_found_again(subject: Subject, bench: Bench) -> None:
 
 def bows_out_in_words(subject: Subject, bench: Bench) -> None:
     """`available` returns, or raises Unavailable with a reason and a cure."""
+    generator = made(subject)
     try:
-        subject.make().available()
+        generator.available()
     except Unavailable as bows_out:
         require(
             bows_out.reason and bows_out.fix,

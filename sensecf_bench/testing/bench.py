@@ -15,13 +15,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import numpy as np
 
 from sensecf_bench.admission import Answers, ProtocolError
 from sensecf_bench.engine.answers import Ledger
 from sensecf_bench.engine.cells import CellSpec, Component, ContextSpec
+from sensecf_bench.engine.environments import environment_for
 from sensecf_bench.engine.nursery import Nursery
 from sensecf_bench.engine.supervisor import (
     ChildCrashError,
@@ -37,6 +38,7 @@ from sensecf_bench.testing.watched import NOTES, Watched
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from sensecf_bench.contracts import Generator
     from sensecf_bench.queries import QueryBatch
     from sensecf_bench.schema import Matrix
     from sensecf_bench.testing.local import Setting
@@ -186,6 +188,15 @@ def shared_bench() -> Bench:
     return _shared[0]
 
 
+def interpreter_of(subject: Subject) -> str:
+    """The interpreter its generator runs under, empty for this one. Raises Unavailable when its requirements are met
+    nowhere."""
+    if subject.python:
+        return subject.python
+    environment = environment_for(cast("type[Generator]", subject.cls), None)
+    return "" if environment is None else environment.python
+
+
 def _wait_for(address: str) -> None:
     """Return when a nursery that was just started takes callers; it may keep them waiting while it imports."""
     deadline = time.monotonic() + BIRTH_SECONDS
@@ -201,8 +212,9 @@ def _wait_for(address: str) -> None:
 def _cell(subject: Subject, k: int, seconds: float, noise: int) -> CellSpec:
     watch = {"where": subject.where, "given": dict(subject.given), "noise": noise}
     generator = _component(subject.name, ("", Watched.__module__, Watched.__qualname__), watch)
-    if subject.python:  # what watches is written for this Python only
-        generator = replace(_component(subject.name, subject.where, dict(subject.given)), python=subject.python)
+    if python := interpreter_of(subject):  # what watches is written for this Python only
+        options = subject.make().options.model_dump(mode="json")
+        generator = replace(_component(subject.name, subject.where, options), python=python)
     data, model = (_component(c.name, ("", c.__module__, c.__qualname__), {}) for c in (tables.EasyTable, tables.Rule))
     context = ContextSpec(data, model, tables.SEED)
     return CellSpec(context, generator, k, tables.QUERIES, seconds, FIT_SECONDS, tables.QUERIES, {})

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from sensecf_bench.contracts import PluginKind
 from sensecf_bench.errors import UnknownNameError
 from sensecf_bench.testing import api_checks as api
+from sensecf_bench.testing import classifier_checks as classifier
+from sensecf_bench.testing import dataset_checks as dataset
 from sensecf_bench.testing import generator_checks as generator
 from sensecf_bench.testing import hygiene_checks as hygiene
+from sensecf_bench.testing import metric_checks as metric
 from sensecf_bench.testing import steadiness_checks as steadiness
 from sensecf_bench.testing.bench import Bench
 from sensecf_bench.testing.subject import Subject
@@ -64,9 +67,35 @@ OWN: Mapping[PluginKind, tuple[Function, ...]] = {
         steadiness.gives_up_on_an_impossible_target,
         steadiness.keeps_the_deadline,
     ),
-    "classifier": (),
-    "metric": (),
-    "dataset": (),
+    "classifier": (
+        classifier.learns_all_kinds,
+        classifier.gives_probabilities,
+        classifier.same_seed_same_model,
+        classifier.one_row_is_as_many,
+        classifier.order_of_rows_does_not_matter,
+        classifier.leaves_its_rows_alone,
+        classifier.beats_the_base_rate,
+        classifier.gradient_is_the_slope,
+    ),
+    "metric": (
+        metric.works_on_every_case,
+        metric.sums_are_in_form,
+        metric.value_takes_any_totals,
+        metric.order_of_queries_does_not_matter,
+        metric.same_answers_same_value,
+        metric.leaves_the_answers_alone,
+        metric.share_is_a_share,
+    ),
+    "dataset": (
+        dataset.loads,
+        dataset.loads_the_same_twice,
+        dataset.ids_are_unique,
+        dataset.schema_fits_the_frame,
+        dataset.outcome_has_two_classes,
+        dataset.split_shares_no_row,
+        dataset.split_follows_the_seed,
+        dataset.labels_look_at_training_rows_only,
+    ),
 }
 
 

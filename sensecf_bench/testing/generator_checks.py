@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensecf_bench.admission import Reason
+from sensecf_bench.admission import Answers, Reason
 from sensecf_bench.contracts import classes_of
 from sensecf_bench.errors import Unavailable
 from sensecf_bench.testing import tables
-from sensecf_bench.testing.bench import Answer, Attempt, Bench, Misbehaved
+from sensecf_bench.testing.bench import Answer, Attempt, Bench, Misbehaved, interpreter_of
+from sensecf_bench.testing.fresh import seen_at_import
+from sensecf_bench.testing.subject import made
 from sensecf_bench.testing.verdicts import CheckFailed, NotChecked, require
 
 if TYPE_CHECKING:
@@ -67,6 +69,13 @@ def keeps_the_rules(subject: Subject, bench: Bench) -> None:
         "see `mutable`, `direction` and `bounds` of each feature; a row that breaks a rule is rejected, never repaired"
     )
     _refuse_rejections(subject, bench, broken, "rows that keep the rules of the schema", cure)
+    guarded = tables.setting(tables.GuardedTable)
+    try:
+        with bench.sitting(subject, guarded) as sitting:
+            rows = sitting.ask(guarded.queries).rows
+    except Misbehaved as trouble:
+        raise CheckFailed("an answer where the rules leave little room", str(trouble), cure) from trouble
+    _refuse([rows], broken, "rows that keep the rules where they leave little room", cure)
 
 
 def leaves_its_input_alone(subject: Subject, bench: Bench) -> None:
@@ -122,8 +131,12 @@ def refuse_unrunnable(subject: Subject, bench: Bench) -> None:
     missing = sorted(frozenset(getattr(subject.cls, "needs", ())) - bench.allowed)
     if missing:
         raise NotChecked(f"it needs {', '.join(missing)}")
+    if seen_at_import(subject).failure:
+        raise NotChecked("another process cannot find it: see can-be-found-again")
+    generator = made(subject)
     try:
-        subject.make().available()
+        if not interpreter_of(subject):  # elsewhere it is asked by its own process
+            generator.available()
     except Unavailable as bows_out:
         raise NotChecked(f"unavailable here: {bows_out.reason} ({bows_out.fix})") from bows_out
     except (Exception, SystemExit) as error:
@@ -161,6 +174,10 @@ def _refuse_rejections(subject: Subject, bench: Bench, reasons: set[Reason], exp
     answers = [standard(subject, bench).rows]
     if (for_many := bench.attempt(subject, k=MANY).answer) is not None:
         answers.append(for_many.rows)
+    _refuse(answers, reasons, expected, cure)
+
+
+def _refuse(answers: list[Answers], reasons: set[Reason], expected: str, cure: str) -> None:
     seen = [
         f"{reason} ({detail})"
         for rows in answers

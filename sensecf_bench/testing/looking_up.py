@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
-from sensecf_bench.contracts import KINDS
+from sensecf_bench.contracts import KINDS, Generator
+from sensecf_bench.engine.environments import environment_for
 from sensecf_bench.errors import EXIT_CELLS_FAILED, NothingRan, PluginError, UnknownNameError
 from sensecf_bench.registry import PluginReport, Registry, discover
 from sensecf_bench.testing.subject import Subject, named, subject
@@ -35,6 +38,14 @@ def look_up(what: str) -> list[Subject]:
         error.fix = f"name one of these, a .py file, or a plugin: {', '.join(plugins)}"
         error.args = (f"{error.message}\n  fix: {error.fix}",)
         raise
+
+
+def elsewhere(subject: Subject, python: Path | None) -> Subject:
+    """The same generator under another interpreter. Raises Unavailable or ConfigError when that does not meet its needs."""
+    if python is None or subject.kind != "generator":
+        return subject
+    environment = environment_for(cast("type[Generator]", subject.cls), python)
+    return subject if environment is None else replace(subject, python=environment.python)
 
 
 def _brought_by(plugin: str, registry: Registry) -> list[Subject]:

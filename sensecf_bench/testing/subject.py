@@ -11,9 +11,12 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from sensecf_bench.contracts import KINDS, Plugin, PluginKind
 from sensecf_bench.errors import PluginError, UnknownNameError
 from sensecf_bench.registry import Registered, Registry, discover
+from sensecf_bench.testing.verdicts import NotChecked
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,14 @@ class Subject:
     def make(self) -> Any:
         """An instance of its own for every use, so that no check sees what another left behind."""
         return self.cls(self.cls.Options.model_validate(dict(self.given)))
+
+
+def made(subject: Subject) -> Any:
+    """An instance. Raises NotChecked for a class that cannot be made without being told options."""
+    try:
+        return subject.make()
+    except ValidationError as error:
+        raise NotChecked("it cannot be made with its defaults: see options-have-defaults") from error
 
 
 def subject_of(what: type[Plugin] | str) -> Subject:

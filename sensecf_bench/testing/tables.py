@@ -75,6 +75,18 @@ class FrozenTable(EasyTable):
         return replace(table, schema=FeatureSchema(features))
 
 
+class GuardedTable(EasyTable):
+    """The same people, who cannot change what would be easiest, so that a method blind to rules breaks one."""
+
+    name = "guarded-table"
+
+    def load(self) -> Table:
+        table = super().load()
+        guarded: dict[str, dict[str, object]] = {"glucose": {"mutable": False}, "bmi": {"direction": "increase"}}
+        features = tuple(f.model_copy(update=guarded.get(f.name, {})) for f in FEATURES)
+        return replace(table, schema=FeatureSchema(features))
+
+
 class Rule(Classifier):
     """A logistic rule with weights written down beforehand."""
 

@@ -50,7 +50,7 @@ class Watched(Generator):
         np.random.seed(self.options.noise)
         cls = find_class(self.options.where)
         self.task = replace(task, access=cls.access)
-        self._notes = _Notes(task.scratch)
+        self._notes = _Notes(task.scratch, getattr(task, "cache", None))
         self._inner: Generator = cls(cls.Options.model_validate(self.options.given))
         with self._notes.taken(self._given_to_fit):
             self._inner.fit(self.task)
@@ -78,8 +78,9 @@ class Watched(Generator):
 class _Notes:
     """What was seen so far."""
 
-    def __init__(self, scratch: Path) -> None:
-        self._file, self._scratch = scratch / NOTES, os.path.realpath(scratch)
+    def __init__(self, scratch: Path, cache: Path | None) -> None:
+        self._file = scratch / NOTES
+        self._own = tuple(os.path.realpath(folder) for folder in (scratch, cache) if folder is not None)
         self._altered: set[str] = set()
         self._written: list[str] = []
         self._called: list[str] = []
@@ -134,7 +135,7 @@ class _Notes:
         if not isinstance(path, (str, bytes, os.PathLike)):
             return  # a file that is open already
         real = os.path.realpath(os.fsdecode(path))
-        inside = real == self._scratch or real.startswith(self._scratch + os.sep)
+        inside = any(real == own or real.startswith(own + os.sep) for own in self._own)
         if not inside and "__pycache__" not in real and not real.startswith(HARMLESS):
             self._written.append(real[:300])
 
