@@ -1,0 +1,116 @@
+"""Tasks and queries made by hand: a table of every kind of feature and rule, and classifiers whose slopes are known."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sensecf_bench import Feature, FeatureSchema, QueryBatch, Task
+
+FEATURES = (
+    Feature(name="dose", kind="continuous", bounds=(0, 10), precision=0.5),
+    Feature(name="steps", kind="integer", bounds=(0, 20000), direction="increase"),
+    Feature(name="weight", kind="continuous", direction="decrease"),
+    Feature(name="smokes", kind="binary", levels=("no", "yes"), direction="decrease"),
+    Feature(name="fitness", kind="ordinal", levels=("low", "fair", "good", "top")),
+    Feature(name="drug", kind="categorical", levels=("a", "b", "c")),
+    Feature(name="age", kind="integer", mutable=False),
+    Feature(name="sleep", kind="continuous"),
+    Feature(name="visits", kind="integer", precision=5),
+)
+
+
+def rows_of(n, seed=0):
+    random = np.random.default_rng(seed)
+    return np.column_stack(
+        [
+            np.rint(random.uniform(0, 10, n) / 0.5) * 0.5,
+            random.integers(0, 20000, n),
+            random.normal(80, 15, n),
+            random.integers(0, 2, n),
+            random.integers(0, 4, n),
+            random.integers(0, 3, n),
+            random.integers(20, 90, n),
+            random.normal(7, 1, n),
+            random.integers(0, 60, n),
+        ]
+    ).astype(float)
+
+
+ROWS = rows_of(200)
+SCHEMA = FeatureSchema(FEATURES).with_scales(ROWS)
+
+
+WEIGHTS = np.array([-0.1, 1 / 8000, -1 / 20, -1.0, 0.5, 0.0, -1 / 60, 0.3, 1 / 40])
+DRUG = np.array([0.0, 1.5, -0.5])
+
+
+def health(rows):
+    """A score that every feature has a part in, summed row by row: it must not depend on how many rows there are."""
+    return (WEIGHTS * (rows - [5, 10000, 80, 0, 1.5, 0, 55, 7, 30])).sum(axis=1) + DRUG[rows[:, 5].astype(int)]
+
+
+class Smooth:
+    """A logistic model of a score with constant slopes, as a task wants it; it notes the rows of each call."""
+
+    def __init__(self, score=health, weights=WEIGHTS):
+        self.score, self.weights, self.calls = score, np.array(weights), []
+
+    def predict_proba(self, rows):
+        self.calls.append(len(rows))
+        p = 1 / (1 + np.exp(-self.score(rows)))
+        return np.column_stack([1 - p, p])
+
+    def gradient(self, rows):
+        self.calls.append(len(rows))
+        p = 1 / (1 + np.exp(-self.score(rows)))[:, None]
+        return p * (1 - p) * self.weights
+
+
+class Nobody(Smooth):
+    """Puts everybody in class 0, everywhere alike."""
+
+    def predict_proba(self, rows):
+        self.calls.append(len(rows))
+        return np.tile([1.0, 0.0], (len(rows), 1))
+
+    def gradient(self, rows):
+        self.calls.append(len(rows))
+        return np.zeros(rows.shape)
+
+
+def linear(weights, shift=0.0):
+    weights = np.array(weights, dtype=float)
+    return Smooth(lambda rows: (rows * weights).sum(axis=1) + shift, weights)
+
+
+def task_of(schema, model, seconds=30.0, train=None, target=1):
+    train = ROWS if train is None else train
+    return Task(
+        schema=schema,
+        classes=("no", "yes"),
+        target=target,
+        seed=0,
+        k=1,
+        seconds_per_query=seconds,
+        scratch=Path(),
+        access="gradient",
+        predictor=model.predict_proba,
+        differentiator=model.gradient,
+        _train=train,
+        _train_labels=np.zeros(len(train), dtype=np.int64),
+    )
+
+
+def queries_of(schema, asked, target=1):
+    ids = tuple(f"q{i}" for i in range(len(asked)))
+    current = np.full(len(asked), 1 - target)
+    return QueryBatch(schema, ids, asked, current, 1 - current, np.arange(7, 7 + len(asked), dtype=np.uint64))
+
+
+ASKED = ROWS[health(ROWS) < 0][:25]
+
+
+def answers_of(generator, queries):
+    """Answers by query id, in internal coding."""
+    frame = generator.generate(queries)
+    return dict(zip(frame["query_id"], queries.schema.encode(frame), strict=True))
