@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -97,6 +97,11 @@ class Dataset(Plugin, ABC):
 
     argument: ClassVar[str | None] = None  # the option that ARG sets in `--datasets NAME:ARG`
 
+    def restricted(self) -> str:
+        """Why its rows may not be passed on to anybody, such as a licence; empty where they may. Asked before anything is
+        loaded: a generator with a `recipient` is then refused unless the user takes responsibility."""
+        return ""
+
     @abstractmethod
     def load(self) -> Table:
         """Read the table. Raises DataError or SchemaError naming what is wrong and how to mend it."""
@@ -135,11 +140,22 @@ class Classifier(Plugin, ABC):
 
 
 # -- generators ----------------------------------------------------------------------------------------------------
+class Purse(Protocol):
+    """What a run may spend, shared by all its processes."""
+
+    def reserve(self, usd: float) -> int:
+        """Put aside what a call may cost at most, before it is made. Raises OverBudgetError when that is not left."""
+
+    def settle(self, ticket: int, usd: float) -> None:
+        """Replace what was put aside by what the call did cost; 0 if it was never made."""
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """What a generator may know of one classifier on one dataset. There are no test labels in here.
 
-    `seconds_per_query` is the time a query may take; `scratch` the only folder a generator may write to;
+    `seconds_per_query` is the time a query may take. A generator may write to two folders only: `scratch`, which goes
+    when it does, and `cache`, which outlives the run, for what is dear and can be found again by its content.
     `predictor` and `differentiator` are what `predict_proba` and `gradient` ask, which see to access first.
     """
 
@@ -155,6 +171,8 @@ class Task:
     _train: Matrix = field(repr=False)
     _train_labels: Classes = field(repr=False)
     differentiator: Callable[[Matrix], Matrix] | None = field(default=None, repr=False)
+    cache: Path = field(default_factory=Path)
+    purse: Purse | None = None  # what may be spent; None is no limit
 
     @property
     def train_matrix(self) -> Matrix:
@@ -226,6 +244,14 @@ class Generator(Plugin, ABC):
 
     def available(self) -> None:
         """Raise `Unavailable(reason, fix)` when this generator cannot run here. Called before anything runs."""
+
+    def recipient(self) -> str:
+        """The host that people's rows are sent to; empty when they do not leave this machine."""
+        return ""
+
+    def price(self, schema: FeatureSchema, queries: int, k: int) -> float:
+        """What answering so many queries may cost, in US dollars; an estimate, made before anything runs."""
+        return 0.0
 
     def fit(self, task: Task) -> None:
         """Prepare for one classifier on one dataset. Heavy imports belong here."""

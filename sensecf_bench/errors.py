@@ -104,6 +104,10 @@ class PluginError(BenchError):
     """A plugin cannot be loaded or breaks the contract of a hook."""
 
 
+class OverBudgetError(BenchError):
+    """A call would cost more than is left of what may be spent."""
+
+
 class EnvironmentBuildError(BenchError):
     """An environment for a generator could not be built."""
 

@@ -31,6 +31,11 @@ def run(
     timeout: Annotated[float | None, typer.Option(help="Seconds a query may take (30).")] = None,
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds a cell may take (900).")] = None,
     allow: Annotated[str | None, typer.Option(help="What generators may need: network, paid.")] = None,
+    i_may_share: Annotated[
+        list[str] | None, typer.Option(help="A restricted dataset whose rows you may send to a model's provider.")
+    ] = None,
+    max_cost_usd: Annotated[float | None, typer.Option(help="US dollars that may be spent (no limit).")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder for what is dear (the user's cache).")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME.OPTION=VALUE; NAME may be a pattern.")] = None,
     env: Annotated[
         list[str] | None, typer.Option(help="GENERATOR=PATH_TO_PYTHON: the interpreter it runs under.")
@@ -62,6 +67,9 @@ def run(
         "timeout": timeout,
         "cell_timeout": cell_timeout,
         "allow": _names(allow),
+        "may_share": i_may_share or None,
+        "max_cost_usd": max_cost_usd,
+        "cache": cache.resolve() if cache else None,
         "options": parse_settings(set_) if set_ else None,
         "environments": parse_environments(env) if env else None,
         "plugins": plugin or None,
@@ -71,7 +79,10 @@ def run(
     }
     settings = build_config(flags, config, preset)
     if dry_run:
-        _show_plan(api.plan(settings)[0], out or api.default_folder(settings))
+        planned = api.plan(settings)[0]
+        _show_plan(planned, out or api.default_folder(settings))
+        for name, usd in api.estimate(planned).items():
+            typer.echo(f"  {name} may cost up to {usd:.2f} USD, what its cache holds left aside")
         return
     from sensecf_bench.cli.progress import progress
 

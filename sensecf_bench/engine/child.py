@@ -23,7 +23,9 @@ import numpy as np
 
 from sensecf_bench.contracts import CounterfactualBatch, Generator, Task
 from sensecf_bench.engine.wire import Message, receive, send
+from sensecf_bench.errors import OverBudgetError
 from sensecf_bench.loading import find_class
+from sensecf_bench.purse import SharedPurse
 from sensecf_bench.queries import QueryBatch
 from sensecf_bench.schema import QUERY_ID, Feature, FeatureSchema, Scales
 
@@ -69,6 +71,7 @@ def _fit(model: _RemoteModel, message: Message) -> tuple[Generator, Task]:
     schema = FeatureSchema(features, Scales(arrays["low"], arrays["high"]))
     cls = cast("type[Generator]", find_class(tuple(content["where"])))
     os.chdir(content["scratch"])
+    purse = content["purse"]
     task = Task(
         schema=schema,
         classes=tuple(content["classes"]),
@@ -82,6 +85,8 @@ def _fit(model: _RemoteModel, message: Message) -> tuple[Generator, Task]:
         differentiator=model.gradient,
         _train=arrays["train"],
         _train_labels=arrays["labels"],
+        cache=Path(content["cache"] or content["scratch"]),
+        purse=SharedPurse(Path(purse["file"]), purse["limit"]) if purse else None,
     )
     generator = cls(cls.Options.model_validate(content["options"]))
     if content["foreign"]:  # what the main process asks all others, only this environment can answer
@@ -193,7 +198,11 @@ def _broken(why: str) -> Message:
 def _failure(error: BaseException) -> Message:
     text = "".join(traceback.format_exception(error))
     sys.stderr.write(text)
-    return Message("raised", {"why": f"{type(error).__name__}: {error}"[:1000], "traceback": text[-LONGEST_TRACEBACK:]})
+    why = f"{type(error).__name__}: {error}"[:1000]
+    return Message(
+        "penniless" if isinstance(error, OverBudgetError) else "raised",
+        {"why": why, "traceback": text[-LONGEST_TRACEBACK:]},
+    )
 
 
 def redirect_output(log: str) -> None:

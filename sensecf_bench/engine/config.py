@@ -30,10 +30,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+FREE = ("jobs", "metrics", "resamples", "environments", "cache", "max_cost_usd")  # settings that decide no answer
+
+
 class RunConfig(BaseModel):
     """Everything that decides what a run does. `options` maps a component's name, or a pattern such as `dice-*`, to its
-    options, `environments` a generator's name to the Python it runs under. Environments, `jobs`, `metrics` and
-    `resamples` may change when a run is taken up again."""
+    options, `environments` a generator's name to the Python it runs under. `may_share` lists datasets whose rows may
+    be sent away though they are restricted. What is in `FREE` may change when a run is taken up again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,6 +52,9 @@ class RunConfig(BaseModel):
     shard_size: int = Field(default=16, ge=1)
     jobs: int | None = Field(default=None, ge=1)
     allow: tuple[Literal["network", "paid"], ...] = ()
+    may_share: tuple[str, ...] = ()
+    max_cost_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cache: Path | None = None
     options: dict[str, dict[str, Any]] = {}
     environments: dict[str, Path] = {}
     plugins: tuple[Path, ...] = ()
@@ -56,7 +62,7 @@ class RunConfig(BaseModel):
     blocked: tuple[str, ...] = ()
     resamples: int = Field(default=2000, ge=100)
 
-    @field_validator("generators", "datasets", "classifiers", "metrics", "seeds", "allow", mode="before")
+    @field_validator("generators", "datasets", "classifiers", "metrics", "seeds", "allow", "may_share", mode="before")
     @classmethod
     def _written_plainly(cls, given: object) -> object:
         """A file may say `generators: nice, dice-random` or `seeds: 0` as the command line does."""
@@ -89,7 +95,7 @@ class RunConfig(BaseModel):
     def identity(self) -> dict[str, Any]:
         """The part of the configuration that decides what the answers are. Of an environment that is what is installed in
         it, which is part of each cell, and not where it lies."""
-        return self.model_dump(mode="json", exclude={"jobs", "metrics", "resamples", "environments"})
+        return self.model_dump(mode="json", exclude=set(FREE))
 
     def options_for(self, name: str) -> dict[str, Any]:
         """Options meant for a component; an exact name overrides a pattern."""

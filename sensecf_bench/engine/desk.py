@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sensecf_bench.contracts import Classifier, Generator
     from sensecf_bench.engine.cells import CellSpec
     from sensecf_bench.engine.context import Explained
+    from sensecf_bench.engine.means import Means
     from sensecf_bench.schema import Matrix
 
 CHILD_FAILURES = (ChildTimeoutError, ChildCrashError, ChildRaisedError, ChildProtocolError)
@@ -45,9 +46,11 @@ def needs_gradients(generator: type[Generator], classifier: type[Classifier]) ->
 class Desk:
     """Answers shards with one generator, restarting its process where it has to."""
 
-    def __init__(self, cell: CellSpec, explained: Explained, scratch: Path, nursery: str) -> None:
+    def __init__(
+        self, cell: CellSpec, explained: Explained, scratch: Path, nursery: str, means: Means | None = None
+    ) -> None:
         self._cell, self._explained = cell, explained
-        self._child = Supervisor(explained, cell, scratch, nursery)
+        self._child = Supervisor(explained, cell, scratch, nursery, means)
         self._ends = 0.0
         self._unfit: tuple[Outcome, str, str] | None = None
         self._unaskable = needs_gradients(cell.generator_class, type(explained.model))

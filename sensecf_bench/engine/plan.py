@@ -17,20 +17,12 @@ from sensecf_bench.contracts import PluginKind
 from sensecf_bench.engine.cells import CellSpec, Component, ContextSpec
 from sensecf_bench.engine.config import ALL, RunConfig, describe
 from sensecf_bench.engine.environments import environment_for
+from sensecf_bench.engine.remote import Skipped, refusals
 from sensecf_bench.engine.versions import core_versions, versions_of
 from sensecf_bench.errors import ConfigError, Unavailable, UnknownNameError
 from sensecf_bench.registry import Registry
 
 MUST_BE_ALLOWED = {"network", "paid"}  # weights and GPUs are free: whether they are there, a generator says itself
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A generator that a run leaves out, why, and what would bring it in."""
-
-    generator: str
-    reason: str
-    fix: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +50,7 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
     datasets = [_dataset(item, config, registry) for item in config.datasets]
     classifiers = [component("classifier", name, config, registry) for name in config.classifiers]
     generators, skipped = _generators(config, registry)
+    refused = refusals(datasets, generators, config.may_share)
     libraries = core_versions()
     contexts = [ContextSpec(d, c, seed) for d in datasets for seed in config.seeds for c in classifiers]
     cells = tuple(
@@ -73,12 +66,13 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
         )
         for context in contexts
         for generator in generators
+        if (context.dataset.key, generator.key) not in refused
     )
     metrics = _names("metric", config.metrics, registry)
     return Plan(
         config,
         cells,
-        tuple(skipped),
+        (*skipped, *refused.values()),
         tuple(component("metric", name, config, registry) for name in metrics),
         tuple(component("classifier", name, RunConfig(), registry) for name in _families(registry)),
     )

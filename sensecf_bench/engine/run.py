@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sensecf_bench.engine.cells import CellSpec, ContextSpec
 from sensecf_bench.engine.executors import Crew, prepare, results_of
+from sensecf_bench.engine.means import Means, means_of
 from sensecf_bench.engine.nursery import Nursery
 from sensecf_bench.engine.observers import Observer
 from sensecf_bench.engine.plan import Plan
@@ -187,7 +188,8 @@ def _describe(job: tuple[ContextSpec, int]) -> ContextReport:
 
 def _generate(carried: Carried, crew: Crew, nursery: Nursery, store: RunStore, observer: Observer) -> None:
     pending = _take_stock(carried, store, observer)
-    parts = _parts(list(pending.values()), carried.time.jobs, nursery.address)
+    means = means_of(carried.plan.config, store.root)
+    parts = _parts(list(pending.values()), carried.time.jobs, nursery.address, means)
     for part in parts:
         if not pending[part.folder].waiting:
             observer.cell_started(part.cell)
@@ -235,7 +237,7 @@ def _take_stock(carried: Carried, store: RunStore, observer: Observer) -> dict[P
     return pending
 
 
-def _parts(pending: list[_Pending], jobs: int, nursery: str) -> list[Part]:
+def _parts(pending: list[_Pending], jobs: int, nursery: str, means: Means) -> list[Part]:
     """Cells as parts for workers: those that answer one query at a time first, because they take longest, and split
     when there are too few of them to keep every worker busy."""
     singly = [p for p in pending if p.cell.generator_class.batch_size is not None]
@@ -244,8 +246,8 @@ def _parts(pending: list[_Pending], jobs: int, nursery: str) -> list[Part]:
     parts = []
     for p in singly:
         count = min(pieces, jobs, len(p.missing))
-        parts += [Part(p.cell, p.folder, p.missing[i::count], nursery) for i in range(count)]
-    return parts + [Part(p.cell, p.folder, p.missing, nursery) for p in batched if p.missing]
+        parts += [Part(p.cell, p.folder, p.missing[i::count], nursery, means) for i in range(count)]
+    return parts + [Part(p.cell, p.folder, p.missing, nursery, means) for p in batched if p.missing]
 
 
 def _close(cell: _Pending, carried: Carried, store: RunStore, observer: Observer) -> None:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_bench.engine.foreign import packages_of
+from sensecf_bench.engine.means import Means
 from sensecf_bench.engine.nursery import ChildProcess
 from sensecf_bench.engine.wire import Message, receive, send
+from sensecf_bench.errors import OverBudgetError
 
 if TYPE_CHECKING:
     from sensecf_bench.engine.cells import CellSpec
@@ -53,12 +55,15 @@ class Meter:
 class Supervisor:
     """Runs one cell's generator. After a crash or a timeout the next call needs `start` again.
 
+    Everything it is asked may raise OverBudgetError, after which nothing is left to be asked for.
     `meter` tells what the latest call took, whether it came to an answer or not.
     """
 
-    def __init__(self, explained: Explained, cell: CellSpec, scratch: Path, nursery: str) -> None:
+    def __init__(
+        self, explained: Explained, cell: CellSpec, scratch: Path, nursery: str, means: Means | None = None
+    ) -> None:
         self._explained, self._cell, self._scratch = explained, cell, scratch
-        self._nursery = nursery
+        self._nursery, self._means = nursery, means or Means()
         self._child: ChildProcess | None = None
         self.meter = Meter()
 
@@ -115,6 +120,8 @@ class Supervisor:
             raise ChildCrashError(self._obituary(error)) from error
         finally:
             watchdog.cancel()
+        if reply.kind == "penniless":
+            raise OverBudgetError(reply.content["why"], "raise --max-cost-usd and repeat the command")
         if reply.kind == "raised":
             raise ChildRaisedError(reply.content["why"])
         if reply.kind != wanted:
@@ -168,6 +175,7 @@ class Supervisor:
             "k": cell.k,
             "seconds_per_query": cell.timeout,
             "scratch": str(self._scratch),
+            **self._means.for_child(),
         }
         arrays = {
             "low": scales.low,

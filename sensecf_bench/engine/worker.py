@@ -18,6 +18,7 @@ from sensecf_bench.engine.shards import shard_path, write_shard
 
 if TYPE_CHECKING:
     from sensecf_bench.engine.cells import CellSpec, ContextSpec
+    from sensecf_bench.engine.means import Means
 
 Thing = TypeVar("Thing")
 MOST_CONTEXTS = 16
@@ -55,12 +56,14 @@ class ContextReport:
 
 @dataclass(frozen=True)
 class Part:
-    """Some shards of one cell, to be done by one worker, with the nursery where its generator's process is born."""
+    """Some shards of one cell, to be done by one worker, with the nursery where its generator's process is born, and its
+    means."""
 
     cell: CellSpec
     folder: Path
     shards: tuple[int, ...]
     nursery: str
+    means: Means
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def run_part(part: Part) -> PartReport:
     classifier_done = time.monotonic()
     queries = explained.queries(part.cell.queries)
     scratch = part.folder / f"scratch-{part.shards[0]:04d}"
-    desk = Desk(part.cell, explained, scratch, part.nursery)
+    desk = Desk(part.cell, explained, scratch, part.nursery, part.means)
     try:
         for number in part.shards:
             if shard_path(part.folder, number).exists():

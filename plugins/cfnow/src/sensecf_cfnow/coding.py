@@ -1,0 +1,67 @@
+"""Rows as cfnow knows them: columns that are numbers, 0/1, or one-hot groups recognised by the prefix of their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sensecf_bench import FeatureSchema
+
+    Matrix = NDArray[np.float64]
+
+
+class Coding:
+    """Turns a person's row of `d` features into cfnow's `c` columns, and cfnow's columns back into rows.
+
+    Numbers are divided by `units`, shape `(d,)`; binary features are 0/1, ordinal and categorical ones one-hot. Only
+    the features marked in `offered`, shape `(d,)`, become columns: the others keep the person's values.
+    """
+
+    def __init__(self, schema: FeatureSchema, offered: NDArray[np.bool_], units: Matrix) -> None:
+        self.schema = schema
+        self.feat_types: dict[str, str] = {}
+        self.has_ohe = False
+        self.offered = [j for j in range(len(schema)) if offered[j]]
+        self._units = units
+        self._slices: list[tuple[int, slice]] = []
+        for j in self.offered:
+            feature, start = schema.features[j], len(self.feat_types)
+            # Positions instead of names: cfnow cuts a name at its first underscore to find the group.
+            if feature.is_numeric:
+                self.feat_types[f"number{j}"] = "num"
+            elif feature.kind == "binary":
+                self.feat_types[f"binary{j}"] = "cat"
+            else:
+                self.feat_types |= {f"level{j}_{i}": "cat" for i in range(len(feature.levels))}
+                self.has_ohe = True
+            self._slices.append((j, slice(start, len(self.feat_types))))
+
+    def encode(self, row: Matrix) -> pd.Series[float]:
+        """One person's row, shape `(d,)`, as cfnow takes it."""
+        values = np.zeros(len(self.feat_types))
+        for j, columns in self._slices:
+            if columns.stop - columns.start > 1:
+                values[columns.start + int(row[j])] = 1.0
+            else:
+                values[columns] = row[j] / (self._units[j] if self.schema.numeric[j] else 1.0)
+        return pd.Series(values, index=list(self.feat_types))
+
+    def decode(self, columns: Matrix, factual: Matrix) -> Matrix:
+        """Rows in internal coding, shape `(n, d)`, from columns `(n, c)`; other features are the factual's, `(d,)`."""
+        rows = np.tile(factual, (len(columns), 1))
+        for j, part in self._slices:
+            block = columns[:, part]
+            if self.schema.numeric[j]:
+                # The way there and back may lose the last bit of a number that was not moved.
+                start = factual[j] / self._units[j]
+                rows[:, j] = np.where(block[:, 0] == start, factual[j], block[:, 0] * self._units[j])
+            elif block.shape[1] > 1:
+                rows[:, j] = block.argmax(axis=1)
+            else:
+                rows[:, j] = block[:, 0] > 0.5
+        return rows

@@ -1,0 +1,60 @@
+"""What it takes to ask somebody else's model: leave to pass the data on, and money."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sensecf_bench.engine.cells import CellSpec, Component
+from sensecf_bench.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from sensecf_bench.schema import FeatureSchema
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A generator that a run leaves out, why, and what would bring it in."""
+
+    generator: str
+    reason: str
+    fix: str
+
+
+def refusals(
+    datasets: Sequence[Component], generators: Sequence[Component], may_share: Sequence[str]
+) -> dict[tuple[str, str], Skipped]:
+    """The pairs that are refused, by the keys of dataset and generator, unless the user answers for it in `may_share`.
+
+    Raises UnknownNameError for a dataset to share that is none of these.
+    """
+    labels = [d.label for d in datasets]
+    for name in may_share:
+        if name not in labels:
+            raise UnknownNameError("dataset to share", name, labels, "name a dataset of this run")
+    restricted = [(d, why) for d in datasets if d.label not in may_share and (why := d.make().restricted())]
+    remote = [(g, host) for g in generators if restricted and (host := g.make().recipient())]
+    return {
+        (d.key, g.key): Skipped(
+            g.name,
+            f"{d.label} may not be passed on ({why}), and {g.name} sends its rows to {host}",
+            f"if you may all the same: --i-may-share {d.label}",
+        )
+        for d, why in restricted
+        for g, host in remote
+    }
+
+
+def prices(cells: Sequence[CellSpec]) -> dict[str, float]:
+    """What the paid generators among these cells may cost, in US dollars, by name; see `Generator.price`."""
+    total: dict[str, float] = {}
+    schemas: dict[str, FeatureSchema] = {}
+    for cell in cells:
+        if "paid" in cell.generator_class.needs:
+            dataset, generator = cell.context.dataset, cell.generator
+            if dataset.key not in schemas:
+                schemas[dataset.key] = dataset.make().load().schema
+            usd = generator.make().price(schemas[dataset.key], cell.queries, cell.k)
+            total[generator.name] = total.get(generator.name, 0.0) + usd
+    return total
