@@ -10,12 +10,21 @@ from types import ModuleType
 from typing import Any
 
 from sensecf_bench.errors import PluginError
+from sensecf_bench.leftovers import contained
+from sensecf_bench.quiet import hushed
 
 
 def find_class(where: tuple[str, str, str]) -> type[Any]:
-    """Find a registered class again. The inverse of `Registered.where`: file, module and qualified name."""
+    """Find a registered class again. The inverse of `Registered.where`: file, module and qualified name.
+
+    What a plugin prints when it is imported goes nowhere, and what it leaves running cannot keep this process alive.
+    """
     file, module_name, qualified = where
-    found: Any = load_file(Path(file)) if file else importlib.import_module(module_name)
+    if file or module_name not in sys.modules:
+        with hushed(), contained():
+            found: Any = load_file(Path(file)) if file else importlib.import_module(module_name)
+    else:
+        found = sys.modules[module_name]
     for part in qualified.split("."):
         found = getattr(found, part)
     cls: type[Any] = found

@@ -1,43 +1,43 @@
 """Discovery: which plugins are there, what each brought, and why one is not usable.
 
-Entry points are loaded one by one, each is checked, and each hook is called alone, so that a broken plugin becomes a
-report line with its name and never costs the others anything.
+Plugins are loaded one by one, each is checked, and each hook is called alone, so that a broken plugin becomes a report
+line with its name and never costs the others anything. What is not built in is rehearsed in another process first.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import cast
 
 import pluggy
-from pydantic import ValidationError
 
 from sensecf_bench import hookspecs
-from sensecf_bench.contracts import KINDS, Classifier, Dataset, Generator, Metric, Plugin, PluginKind, PluginOptions
-from sensecf_bench.errors import ClaimedNameError, PluginError, Unavailable, UnknownNameError, describe
-from sensecf_bench.loading import load_file
+from sensecf_bench.contracts import KINDS, Classifier, Dataset, Generator, Metric, Plugin, PluginKind
+from sensecf_bench.errors import ClaimedNameError, PluginError, UnknownNameError
+from sensecf_bench.inspection import DIRECTIONS, HOOKS, take
+from sensecf_bench.leftovers import contained
+from sensecf_bench.quiet import hushed
+from sensecf_bench.rehearsal import rehearse
+from sensecf_bench.sources import BUILT_IN, ENTRY_POINTS, Source, built_in, strangers
+from sensecf_bench.verdicts import Status, Verdict, verdict_of
 
-ENTRY_POINTS = "sensecf_bench"
-NAME = re.compile(r"[a-z0-9]+([-.@]+[a-z0-9]+)*")
-BUILT_IN = {
-    "built-in generators": "sensecf_bench.generators",
-    "built-in classifiers": "sensecf_bench.classifiers",
-    "built-in metrics": "sensecf_bench.metrics",
-    "built-in datasets": "sensecf_bench.datasets",
-}
-HOOKS: dict[str, PluginKind] = {
-    "sensecf_generators": "generator",
-    "sensecf_classifiers": "classifier",
-    "sensecf_metrics": "metric",
-    "sensecf_datasets": "dataset",
-}
-DIRECTIONS = ("higher", "lower", "none")
-Status = Literal["ok", "broken", "unavailable", "blocked"]
+__all__ = [
+    "BUILT_IN",
+    "DIRECTIONS",
+    "ENTRY_POINTS",
+    "HOOKS",
+    "PluginReport",
+    "Registered",
+    "Registry",
+    "Status",
+    "discover",
+]
+
+
+BLOCKED = Verdict("blocked", "blocked by configuration")
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class PluginReport:
     provides: tuple[str, ...] = ()
     reason: str = ""
     fix: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,127 +125,58 @@ class Registry:
         return cast("type[Dataset]", self.get("dataset", name).cls)
 
 
-@dataclass(frozen=True)
-class _Source:
-    name: str
-    load: Callable[[], object]
-    distribution: str = ""
-    version: str = ""
-    file: str = ""
+def discover(files: Sequence[Path] = (), blocked: Sequence[str] = (), folder: Path | None = None) -> Registry:
+    """Load every plugin: the built-in ones, installed entry points, single files, and the files of a folder.
 
-
-def discover(files: Sequence[Path] = (), blocked: Sequence[str] = ()) -> Registry:
-    """Load every plugin: the built-in ones, installed entry points, and single files."""
+    Raises ConfigError when the folder is none; whatever is wrong with a plugin is in its report.
+    """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     reports: list[PluginReport] = []
     brought: list[tuple[PluginKind, Registered]] = []
-    for source in _sources(files):
-        origin = PluginReport(source.name, "ok", source.distribution, source.version)
-        if source.name in blocked:
-            reports.append(replace(origin, status="blocked", reason="blocked by configuration"))
-            continue
-        try:
-            found = _take(manager, source)
-        except Unavailable as bows_out:
-            reports.append(replace(origin, status="unavailable", reason=bows_out.reason, fix=bows_out.fix))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 a stranger's import may raise anything; the report names it
-            cause = error.message if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-            fix = error.fix if isinstance(error, PluginError) else "repair or uninstall the plugin"
-            reports.append(replace(origin, status="broken", reason=cause, fix=fix))
-        else:
-            reports.append(replace(origin, provides=tuple(f"{kind} {r.cls.name}" for kind, r in found)))
-            brought.extend(found)
+
+    def enter(source: Source, verdict: Verdict) -> None:
+        report, found = _loaded(manager, source, verdict)
+        reports.append(report)
+        brought.extend(found)
+
+    for source in built_in():
+        enter(source, BLOCKED if source.name in blocked else Verdict())
+    others = list(strangers(files, folder))
+    wanted = [source for source in others if source.name not in blocked]
+    rehearsed = iter(rehearse(wanted, lambda module, source: take(manager, module, source.name)))
+    for source in others:
+        enter(source, BLOCKED if source.name in blocked else next(rehearsed))
     found_by_kind, claims = _settle_collisions(brought)
     settled = tuple(_with_claims(report, claims) for report in reports)
     owners = {key: tuple(r.plugin for r in rivals) for key, rivals in claims.items()}
     return Registry(settled, manager, found_by_kind, owners, frozenset(map(str, files)), tuple(blocked))
 
 
-def _sources(files: Sequence[Path]) -> Iterator[_Source]:
-    own_version = importlib.metadata.version("sensecf-bench")
-    for name, module in BUILT_IN.items():
-        yield _Source(name, lambda m=module: importlib.import_module(m), "sensecf-bench", own_version)  # type: ignore[misc]
-    for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
-        dist = entry.dist
-        yield _Source(entry.name, entry.load, dist.name if dist else "", dist.version if dist else "")
-    for file in {file.resolve(): file for file in reversed(files)}.values():  # one named twice is one
-        yield _Source(str(file), lambda f=file: load_file(f), "file", "", str(file.resolve()))  # type: ignore[misc]
-
-
-def _take(manager: pluggy.PluginManager, source: _Source) -> list[tuple[PluginKind, Registered]]:
-    module = source.load()
-    hooks = [name for name in vars(hookspecs) if name.startswith("sensecf_")]
-    marked = [name for name, value in vars(module).items() if hasattr(value, f"{hookspecs.PROJECT}_impl")]
-    misspelt = sorted(set(marked) - set(hooks))
-    if misspelt:
-        raise PluginError(f"no such hook: {', '.join(misspelt)}", f"the hooks are {', '.join(hooks)}")
-    if not marked:
-        raise PluginError("it implements no hook of sensecf-bench", "mark one with @sensecf_bench.hookimpl")
-    manager.register(module, name=source.name)
-    try:
-        found = [pair for hook, kind in HOOKS.items() for pair in _call(manager, module, hook, kind, source)]
-    except BaseException:
-        manager.unregister(module)
-        raise
-    return found
-
-
-def _call(
-    manager: pluggy.PluginManager, module: object, hook: str, kind: PluginKind, source: _Source
-) -> list[tuple[PluginKind, Registered]]:
-    caller = getattr(manager.hook, hook)
-    implementation = next((i for i in caller.get_hookimpls() if i.plugin is module), None)
-    if implementation is None:
-        return []
-    classes = implementation.function()
-    if not isinstance(classes, list | tuple):
-        raise PluginError(f"hook {hook} returned {type(classes).__name__}", "return a list of classes")
-    for cls in classes:
-        _check(cls, kind, hook)
-    origin = (source.name, source.distribution, source.version, source.file)
-    return [(kind, Registered(cls, *origin)) for cls in classes]
-
-
-def _check(cls: Any, kind: PluginKind, hook: str) -> None:
-    """Raises PluginError for a class that would only fail once it is used."""
-    if not (isinstance(cls, type) and issubclass(cls, KINDS[kind])):
-        raise PluginError(f"hook {hook} returned {cls!r}, which is no {KINDS[kind].__name__} class")
-    title = cls.__qualname__
-    if not isinstance(getattr(cls, "name", None), str):
-        raise PluginError(f"{title} has no name", "set the class attribute `name`")
-    if not NAME.fullmatch(cls.name):
-        raise PluginError(f"{title}: {cls.name!r} is no name", "use lower-case letters, digits, '-', '.', '@'")
-    if abstract := getattr(cls, "__abstractmethods__", None):
-        missing = ", ".join(f"`{name}`" for name in sorted(abstract))
-        raise PluginError(f"{title} lacks {missing}", f"write {missing}")
-    if issubclass(cls, Metric):
-        _check_metric(cls)
-    _check_options(cls)
-
-
-def _check_metric(cls: type[Metric]) -> None:
-    direction, unit = getattr(cls, "direction", None), getattr(cls, "unit", None)
-    if direction not in DIRECTIONS:
-        choice = " or ".join(map(repr, DIRECTIONS))
-        raise PluginError(f"{cls.__qualname__}: direction is {direction!r}", f"set `direction` to {choice}")
-    if not isinstance(unit, str):
-        raise PluginError(f"{cls.__qualname__}: unit is {unit!r}", "set `unit` to text, empty where there is none")
-
-
-def _check_options(cls: type[Plugin]) -> None:
-    """Options must be there without being asked for: `list` shows them, and `all` takes them."""
-    title = cls.__qualname__
-    if not (isinstance(cls.Options, type) and issubclass(cls.Options, PluginOptions)):
-        raise PluginError(f"{title}: its Options are no PluginOptions", "derive them from sensecf_bench.PluginOptions")
-    try:
-        cls.Options().model_dump(mode="json")
-    except ValidationError as error:
-        cause = describe(error, cls.Options)
-        raise PluginError(f"{title}: its options have no defaults: {cause}", "give each option a default") from error
-    except Exception as error:
-        cause = f"{type(error).__name__}: {error}"
-        raise PluginError(f"{title}: its options cannot be written as JSON: {cause}", "use plain values") from error
+def _loaded(
+    manager: pluggy.PluginManager, source: Source, verdict: Verdict
+) -> tuple[PluginReport, list[tuple[PluginKind, Registered]]]:
+    """Load what came through its rehearsal into this process; its report, and what it brought."""
+    found: list[tuple[PluginKind, Registered]] = []
+    if verdict.status == "ok":
+        origin = (source.name, source.distribution, source.version, source.file)
+        try:
+            with hushed(), contained() if verdict.leaves else contextlib.nullcontext():
+                classes = take(manager, source.load(), source.name)
+            found = [(kind, Registered(cls, *origin)) for kind, cls in classes]
+        except (Exception, SystemExit) as error:  # noqa: BLE001 a stranger's import may raise anything; the report names it
+            verdict = replace(verdict_of(error, source), warnings=verdict.warnings)
+    report = PluginReport(
+        source.name,
+        verdict.status,
+        source.distribution,
+        source.version,
+        tuple(f"{kind} {r.cls.name}" for kind, r in found),
+        verdict.reason,
+        verdict.fix,
+        verdict.warnings,
+    )
+    return report, found
 
 
 def _settle_collisions(
