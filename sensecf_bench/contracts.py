@@ -237,7 +237,7 @@ class Generator(Plugin, ABC):
     access: ClassVar[Access] = "probability"
     needs: ClassVar[frozenset[str]] = frozenset()  # of "network", "paid", "gpu", "weights"
     requirements: ClassVar[tuple[str, ...]] = ()  # of the environment it runs in, as pip reads them: "NICEx==0.2.3"
-    lane: ClassVar[Literal["cpu", "gpu", "io"]] = "cpu"
+    lane: ClassVar[Literal["cpu", "gpu", "io"]] = "cpu"  # what it waits for; "io" is asked about all people at once
     batch_size: ClassVar[int | None] = 1  # queries in one call of `generate`; None takes a whole shard
     preload: ClassVar[tuple[str, ...]] = ()  # modules worth importing once rather than in every process
     sentinel: ClassVar[bool] = False  # a calibration row of the table, never ranked

@@ -31,6 +31,7 @@ class Tunable(Generator):
 class Online(Generator):
     name = "online"
     needs = frozenset({"network"})
+    lane = "io"
 
     def generate(self, queries):
         return None
@@ -148,6 +149,11 @@ def test_metrics_are_all_or_those_named(registry):
 def test_modules_to_preload_are_those_of_the_planned_generators_once(registry):
     assert make_plan(config(generators=("identity",)), registry).preload == ()
     assert make_plan(config(seeds=(0, 1)), registry).preload == ("json", "csv")
+
+
+def test_who_waits_for_others_is_asked_about_all_people_at_once(registry):
+    planned = make_plan(config(generators=("tunable", "online"), allow=("network",), queries=40, shard_size=8), registry)
+    assert {c.generator.name: c.shard_size for c in planned.cells} == {"tunable": 8, "online": 40}
 
 
 def test_a_component_makes_itself_with_its_options(registry):

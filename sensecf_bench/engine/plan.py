@@ -61,7 +61,7 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
             config.asked,
             config.timeout,
             config.cell_timeout,
-            config.shard_size,
+            _shard_size(generator, config),
             libraries,
         )
         for context in contexts
@@ -76,6 +76,11 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
         tuple(component("metric", name, config, registry) for name in metrics),
         tuple(component("classifier", name, RunConfig(), registry) for name in _families(registry)),
     )
+
+
+def _shard_size(generator: Component, config: RunConfig) -> int:
+    """Who waits for somebody else's answers should wait for all of them at once."""
+    return config.asked if generator.cls.lane == "io" else config.shard_size
 
 
 def component(
