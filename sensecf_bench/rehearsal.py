@@ -41,15 +41,15 @@ def rehearse(sources: Sequence[Source], take: Take) -> list[Verdict]:
 
 def _rehearse_some(sources: Sequence[Source], take: Take) -> list[Verdict] | None:
     """Verdicts on the first plugins, at least one, as far as one process got; None when there is no process."""
-    line, output = os.pipe(), os.pipe()
+    line, output, cue = os.pipe(), os.pipe(), os.pipe()
     pid = _fork()
     if pid == 0:
-        os.close(line[0])
-        os.close(output[0])
-        perform(sources, take, line[1], output[1], DEADLINE)
-    os.close(line[1])
-    os.close(output[1])
-    with contextlib.closing(_Audience(pid, line[0], output[0])) as audience:
+        for descriptor in (line[0], output[0], cue[1]):
+            os.close(descriptor)
+        perform(sources, take, line[1], output[1], cue[0], DEADLINE)
+    for descriptor in (line[1], output[1], cue[0]):
+        os.close(descriptor)
+    with contextlib.closing(_Audience(pid, line[0], output[0], cue[1])) as audience:
         return audience.verdicts(len(sources)) if pid is not None else None
 
 
@@ -68,8 +68,8 @@ def _fork() -> int | None:
 class _Audience:
     """Watches a rehearsal: hears verdicts, counts what is printed, and keeps the time."""
 
-    def __init__(self, pid: int | None, line: int, output: int) -> None:
-        self._pid, self._line, self._output = pid, line, output
+    def __init__(self, pid: int | None, line: int, output: int, cue: int) -> None:
+        self._pid, self._line, self._output, self._cue = pid, line, output, cue
         self._ended: int | None = None
         self._text = b""
         self._printed = 0
@@ -83,6 +83,7 @@ class _Audience:
         """Up to `count` verdicts: the last one is that on whoever ended the rehearsal, if anyone did."""
         found: list[Verdict] = []
         at = LOADING
+        self._give_cue()
         while len(found) < count:
             try:
                 news = self._next()
@@ -98,6 +99,7 @@ class _Audience:
                     self._deadline = time.monotonic() + DEADLINE
             else:
                 found.append(self._remarked(Verdict(**news["verdict"])))
+                self._give_cue()
         return found
 
     def close(self) -> None:
@@ -107,8 +109,13 @@ class _Audience:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     kill(self._pid, signal.SIGKILL)
             self._wait(0)
-        os.close(self._line)
-        os.close(self._output)
+        for descriptor in (self._line, self._output, self._cue):
+            os.close(descriptor)
+
+    def _give_cue(self) -> None:
+        """Let the next plugin begin: not before what this one printed has been counted, or one would answer for the other."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._cue, b".")
 
     def _next(self) -> dict[str, Any] | None:
         """The next news; None when there will be none. Raises TimeoutError."""

@@ -37,14 +37,16 @@ PATIENCE = 0.1  # seconds for threads that are about to end
 LOADING, CALLING = "while it was loaded", "while its hooks were called"
 
 
-def perform(sources: Sequence[Source], take: Take, line: int, output: int, deadline: float) -> NoReturn:
-    """Rehearse plugins one after another, then end the process."""
+def perform(sources: Sequence[Source], take: Take, line: int, output: int, cue: int, deadline: float) -> NoReturn:
+    """Rehearse plugins one after another, each on its cue, then end the process."""
     code = 1
     try:
         _settle(output)
         network = Network()
         sys.addaudithook(network)
         for source in sources:
+            if not os.read(cue, 1):  # nobody is there any more
+                break
             signal.setitimer(signal.ITIMER_REAL, 2 * deadline)  # should nobody be left to end this process
             network.occasion = "when it is imported"
             _give_streams()
