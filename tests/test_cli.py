@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+import sensecf_bench
 from sensecf_bench.cli import listing, main
 from sensecf_bench.cli.progress import Live
 
@@ -43,6 +44,7 @@ def small(*words):
         (("run", "--datasets", "table"), "needs an argument"),
         (("run", "--datasets", "table:nowhere.yaml"), "cannot read schema file"),
         (("run", "--config", "nowhere.yaml"), "cannot read configuration"),
+        (("run", "--plugins-dir", "nowhere"), "plugins folder nowhere does not exist"),
         (("run", "--plugin", "nowhere.py", "--generators", "x"), "nowhere.py"),
         (("score", "nowhere"), "not a results folder"),
         (("leaderboard", "build", "nowhere"), "holds no results.json"),
@@ -208,6 +210,44 @@ def test_help_and_version_answer():
 
 
 # -- listing ---------------------------------------------------------------------------------------------------------
+def test_list_takes_plugins_from_a_configuration_and_from_flags(tmp_path, single_file_plugins):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "broken.py").write_text("1 / 0\n")
+    faulty = single_file_plugins / "faulty.py"
+    (tmp_path / "run.yaml").write_text(f"plugins: [{faulty}]\nplugins_dir: folder\nblocked: [built-in datasets]\n")
+    done = bench("list", "plugins", "--config", "run.yaml", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    status = {entry["name"]: entry["status"] for entry in json.loads(done.stdout)}
+    assert (status[str(faulty)], status["folder/broken.py"]) == ("ok", "broken")
+    assert status["built-in datasets"] == "blocked"
+    flags = ("--plugin", faulty, "--plugins-dir", "folder", "--block", "built-in datasets")
+    assert bench("list", "plugins", *flags, "--json", cwd=tmp_path).stdout == done.stdout
+    over = bench("list", "plugins", "--config", "run.yaml", "--block", "built-in metrics", "--json", cwd=tmp_path)
+    assert "blocked" in {e["name"]: e["status"] for e in json.loads(over.stdout)}["built-in metrics"]
+
+
+def test_the_list_of_plugins_says_what_each_brought_and_what_is_wrong(tmp_path, single_file_plugins):
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "loud.py").write_text(
+        "print('hello')\nfrom sensecf_bench import hookimpl\n@hookimpl\ndef sensecf_metrics(): return []\n"
+    )
+    lines = bench("list", "plugins", "--plugins-dir", tmp_path).stdout.splitlines()
+    at = lines.index(next(line for line in lines if "built-in generators" in line))
+    assert lines[at].split() == ["ok", "built-in", "generators", "sensecf-bench", sensecf_bench.__version__]
+    assert lines[at + 1] == "    generators: identity, random-opposite, nearest-opposite"
+    at = lines.index(next(line for line in lines if line.startswith("broken ") and "broken.py" in line))
+    assert lines[at + 1] == "    reason: ZeroDivisionError: division by zero"
+    assert lines[at + 2] == "    fix: repair or uninstall the plugin"
+    at = lines.index(next(line for line in lines if "loud.py" in line))
+    assert lines[at + 1] == "    warning: prints 6 bytes when it is imported"
+
+
+def test_listing_from_a_folder_that_is_none_is_a_users_mistake(tmp_path):
+    done = bench("list", "plugins", "--plugins-dir", "nowhere", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "plugins folder nowhere does not exist" in done.stderr
+
+
 @pytest.mark.parametrize(
     "body",
     [

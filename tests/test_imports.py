@@ -12,6 +12,7 @@ import pytest
 import sensecf_bench
 
 ROOT = Path(sensecf_bench.__file__).parent
+SINGLE_FILES = str(Path(__file__).parent / "single_file_plugins")
 HEAVY = ("torch", "transformers", "xgboost", "sklearn", "dice_ml", "scipy", "matplotlib", "distributed")
 
 
@@ -40,6 +41,7 @@ def command(*arguments):
         ("from sensecf_bench.registry import discover\nassert discover().names('generator')", HEAVY),
         (command("list", "plugins"), HEAVY),
         (command("list", "generators"), HEAVY),
+        (command("list", "generators", "--plugins-dir", SINGLE_FILES), HEAVY),
         ("import sensecf_bench.contracts", (*HEAVY, "pandas")),
         ("from sensecf_bench import Generator, hookimpl", (*HEAVY, "pandas")),
     ],
@@ -51,6 +53,7 @@ def command(*arguments):
         "discover",
         "list plugins",
         "list generators",
+        "list --plugins-dir",
         "contracts",
         "names",
     ],
@@ -73,15 +76,20 @@ def test_the_probe_sees_what_is_loaded():
 
 # -- which way imports run -------------------------------------------------------------------------------------------
 LAYERS = [
-    {"errors"},
-    {"schema"},
-    {"queries", "prompting", "loading"},
+    {"errors", "quiet", "leftovers", "network"},
+    {"schema", "loading"},
+    {"queries", "prompting", "sources", "purse"},
+    {"verdicts"},
+    {"stage"},
+    {"rehearsal"},
     {"admission", "judged", "contracts"},
     {"hookspecs"},
+    {"inspection"},
     {"metrics", "datasets", "classifiers", "generators"},
     {"registry", "augmentation"},
+    {"scaffold"},
     {"engine"},
-    {"reports", "testing"},
+    {"reports", "testing", "foreign"},
     {"api"},
     {"cli"},
     {"__main__"},

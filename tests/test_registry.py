@@ -5,12 +5,16 @@ import subprocess
 import sys
 import textwrap
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
-from sensecf_bench.errors import PluginError, UnknownNameError
+from sensecf_bench import leftovers, rehearsal
+from sensecf_bench.errors import ConfigError, PluginError, UnknownNameError
 from sensecf_bench.loading import find_class, load_file
 from sensecf_bench.registry import BUILT_IN, ENTRY_POINTS, HOOKS, discover
+from sensecf_bench.sources import Source
+from sensecf_bench.verdicts import verdict_of
 
 GOOD = """
 from sensecf_bench import Generator, hookimpl
@@ -134,7 +138,7 @@ def test_one_file_may_bring_several_kinds(written):
 
 # -- what is broken --------------------------------------------------------------------------------------------------
 BROKEN = {
-    "import error": ("import a_module_nobody_wrote\n", "ModuleNotFoundError: No module named 'a_module_nobody_wrote'"),
+    "import error": ("from json import nothing\n", "ImportError: cannot import name 'nothing'"),
     "syntax error": ("def broken(:\n", "SyntaxError"),
     "raises at import": ("raise RuntimeError('boom')\n", "RuntimeError: boom"),
     "exits at import": ("raise SystemExit(3)\n", "SystemExit: 3"),
@@ -172,7 +176,19 @@ BROKEN = {
     "metric of another direction": (METRIC.replace("'lower'", "'down'"), "Mine: direction is 'down'"),
     "metric without unit": (METRIC.replace("unit", "measure"), "Mine: unit is None"),
     "abstract metric": (METRIC.replace("def values", "def valuse"), "Mine lacks `values`"),
-    "hook with an argument": (HEAD + "@hookimpl\ndef sensecf_generators(task):\n    return []\n", "task"),
+    "hook with an argument": (
+        HEAD + "@hookimpl\ndef sensecf_generators(task):\n    return []\n",
+        "hook sensecf_generators asks for `task`, but is given nothing",
+    ),
+    "hook with another argument": (
+        HEAD + "@hookimpl\ndef sensecf_run_finished(document): ...\n",
+        "hook sensecf_run_finished asks for `document`, but is given `summary`",
+    ),
+    "hook with a default": (
+        HEAD + "@hookimpl\ndef sensecf_generators(task=None):\n    return []\n",
+        "hook sensecf_generators has a default value for `task`, which pluggy then never passes",
+    ),
+    "interrupt": ("raise KeyboardInterrupt\n", "KeyboardInterrupt"),
 }
 
 
@@ -224,9 +240,15 @@ def test_a_plugin_that_bows_out_at_import_is_unavailable_with_its_fix(written):
     assert_built_in_is_usable(registry)
 
 
-def test_an_interrupt_while_loading_is_not_swallowed(written):
+def test_an_interrupt_while_loading_is_not_swallowed(written, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rehearsal._Audience, "_next", interrupted)
+    before = leftovers.children()
     with pytest.raises(KeyboardInterrupt):
-        found([written("raise KeyboardInterrupt\n")])
+        found([written(GOOD)])
+    assert leftovers.children() == before
 
 
 def test_a_plugin_that_was_repaired_loads_at_the_next_discovery(written):
@@ -343,6 +365,66 @@ def test_a_file_named_twice_is_one_plugin(written):
     registry = found([path, path])
     registry.refuse_mistakes()
     assert "mine" in registry.names("generator")
+
+
+# -- a folder of files -----------------------------------------------------------------------------------------------
+def test_every_file_of_a_folder_is_a_plugin_by_name_and_a_broken_one_is_no_mistake(tmp_path):
+    for name in ("b", "a", "_private", ".hidden"):
+        (tmp_path / f"{name}.py").write_text(GOOD.replace('"mine"', f'"mine-{name.strip("_.")}"'), encoding="utf-8")
+    (tmp_path / "c.py").write_text("1 / 0\n", encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("", encoding="utf-8")
+    installed = [entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)]
+    registry = discover(blocked=installed, folder=tmp_path)
+    registry.refuse_mistakes()
+    reported = [(r.name, r.status) for r in registry.reports if r.distribution == "file"]
+    assert reported == [(str(tmp_path / f"{n}.py"), s) for n, s in (("a", "ok"), ("b", "ok"), ("c", "broken"))]
+    strict = discover([tmp_path / "c.py"], installed, tmp_path)
+    with pytest.raises(PluginError, match=r"c\.py is broken: ZeroDivisionError"):
+        strict.refuse_mistakes()
+    assert len(strict.reports) == len(registry.reports)
+
+
+def test_a_plugins_folder_that_is_none_is_a_mistake(tmp_path, written):
+    with pytest.raises(ConfigError, match=r"plugins folder .*nowhere does not exist"):
+        discover(folder=tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="is no folder") as caught:
+        discover(folder=(file := written(GOOD)))
+    assert caught.value.fix == f"name a single file with --plugin {file}"
+
+
+# -- what is not installed -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("module", "requires", "fix"),
+    [
+        ("torch_nobody_has", ["torch-nobody-has>=2; extra == 'llm'", "numpy"], "pip install 'thing[llm]'"),
+        ("torch_nobody_has.nn", ['Torch.Nobody_Has (>=2) ; python_version > "3" and extra == "llm"'], "pip install 'thing[llm]'"),
+        ("torch_nobody_has", ["torch-nobody-has<3,>=2"], "pip install 'torch-nobody-has<3,>=2'"),
+        ("torch_nobody_has", ["torch"], "pip install torch_nobody_has"),
+        ("skimage", [], "pip install scikit-image"),
+    ],
+)  # fmt: skip
+def test_a_module_that_is_not_installed_makes_unavailable_with_what_to_install(module, requires, fix):
+    dist = SimpleNamespace(requires=requires, read_text=lambda _: None)
+    source = Source("x", lambda: None, "thing", "1", module="thing.plugin", dist=dist)
+    error = ModuleNotFoundError(f"No module named {module!r}", name=module)
+    verdict = verdict_of(error, source)
+    assert (verdict.status, verdict.reason, verdict.fix) == (
+        "unavailable", f"needs the module {module}, which is not installed", fix,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("module", ["thing.other", "thing", "_thing_core", "sensecf_bench.gone", None])
+def test_a_module_of_its_own_that_is_missing_is_a_fault(module):
+    dist = SimpleNamespace(requires=[], read_text=lambda _: "thing\n_thing_core\n")
+    source = Source("x", lambda: None, "thing", "1", module="thing.plugin", dist=dist)
+    verdict = verdict_of(ModuleNotFoundError("No module named so", name=module), source)
+    assert (verdict.status, verdict.reason) == ("broken", "ModuleNotFoundError: No module named so")
+
+
+def test_a_file_that_lies_beside_a_plugin_is_not_to_be_installed(written):
+    written("x = 1\n", "a_neighbour_of_mine")
+    path = written("import a_neighbour_of_mine\n")
+    assert report_of(found([path]), path).status == "broken"
 
 
 # -- looking up ------------------------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from sensecf_bench.cli.plugin_table import show_plugins
 from sensecf_bench.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -27,22 +29,41 @@ class What(StrEnum):
 def list_(
     what: Annotated[What, typer.Argument(help="What to list.")],
     plugin: Annotated[list[Path] | None, typer.Option(help="A single-file plugin to load.")] = None,
+    plugins_dir: Annotated[Path | None, typer.Option(help="A folder of single-file plugins.")] = None,
+    block: Annotated[list[str] | None, typer.Option(help="A plugin not to load.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file of a run: plugins, plugins_dir and blocked are taken from it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """List generators, classifiers, metrics, datasets or plugins."""
+    from sensecf_bench.quiet import hushed
     from sensecf_bench.registry import discover
 
-    registry = discover(plugin or ())
-    entries = _plugins(registry) if what is What.plugins else _entries(cast("PluginKind", what.value[:-1]), registry)
+    files, folder, blocked = tuple(plugin or ()), plugins_dir, tuple(block or ())
+    if config is not None:
+        from sensecf_bench.engine.config import build_config
+
+        given = {"plugins": plugin or None, "plugins_dir": plugins_dir, "blocked": block or None}
+        settings = build_config(given, config)
+        files, folder, blocked = settings.plugins, settings.plugins_dir, settings.blocked
+    registry = discover(files, blocked, folder)
+    with hushed():  # classes are asked for their options and whether they are available
+        entries = (
+            _plugins(registry) if what is What.plugins else _entries(cast("PluginKind", what.value[:-1]), registry)
+        )
     if as_json:
         typer.echo(json.dumps(entries, indent=1))
-        return
-    width = max((len(e["name"]) for e in entries), default=0)
-    for entry in entries:
-        typer.echo(f"{entry['name']:<{width}}  {_line(entry)}".rstrip())
+    elif what is What.plugins:
+        show_plugins(registry.reports)
+    else:
+        width = max((len(e["name"]) for e in entries), default=0)
+        for entry in entries:
+            typer.echo(f"{entry['name']:<{width}}  {_line(entry)}".rstrip())
     for report in registry.reports:
         if what is not What.plugins and report.status in ("broken", "unavailable"):
-            typer.echo(f"plugin {report.name} is {report.status}: {report.reason} ({report.fix})", err=True)
+            cure = f" ({report.fix})" if report.fix else ""
+            typer.echo(f"plugin {report.name} is {report.status}: {report.reason}{cure}", err=True)
 
 
 def _entries(kind: PluginKind, registry: Registry) -> list[dict[str, Any]]:
@@ -79,25 +100,10 @@ def _generator_facts(name: str, registry: Registry) -> dict[str, Any]:
 
 
 def _plugins(registry: Registry) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": r.name,
-            "status": r.status,
-            "distribution": r.distribution,
-            "version": r.version,
-            "provides": list(r.provides),
-            "reason": r.reason,
-            "fix": r.fix,
-        }
-        for r in registry.reports
-    ]
+    return [asdict(report) for report in registry.reports]
 
 
 def _line(entry: dict[str, Any]) -> str:
-    if "status" in entry:
-        origin = f"{entry['distribution']} {entry['version']}".strip()
-        detail = f"{entry['reason']} ({entry['fix']})" if entry["reason"] else f"{len(entry['provides'])} registered"
-        return f"{entry['status']:<11} {origin}: {detail}"
     if entry.get("available", True):
         return str(entry["description"])
     word = "" if entry["reason"].startswith("broken: ") else "unavailable: "

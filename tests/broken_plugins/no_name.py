@@ -1,0 +1,11 @@
+from sensecf_bench import Generator, hookimpl
+
+
+class Nameless(Generator):
+    def generate(self, queries):
+        return None
+
+
+@hookimpl
+def sensecf_generators():
+    return [Nameless]

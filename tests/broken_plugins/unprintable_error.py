@@ -1,0 +1,6 @@
+class Shy(Exception):  # noqa: N818
+    def __str__(self):
+        raise ValueError
+
+
+raise Shy
