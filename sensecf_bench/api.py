@@ -91,7 +91,7 @@ def plan(config: RunConfig | None = None) -> tuple[Plan, Registry]:
     from sensecf_bench.registry import discover
 
     config = config or RunConfig()
-    registry = discover(config.plugins, config.blocked)
+    registry = discover(config.plugins, config.blocked, config.plugins_dir)
     registry.refuse_mistakes()
     return make_plan(config, registry), registry
 
