@@ -88,7 +88,7 @@ def test_neither_order_nor_sharding_changes_an_answer(order, cut):
 @pytest.mark.parametrize("classifier", ["svm", "mlp"])
 def test_one_at_a_time_is_as_good_as_all_together(classifier):
     """Matrix products differ in their last bits with the number of rows; answers are rounded far above that."""
-    setting = local_setting("diabetes-progression", classifier, queries=6)
+    setting = local_setting("diabetes-progression", classifier, queries=4)
     generator, queries = setting.fit(Wachter()), setting.queries
     together = answers_of(generator, queries)
     span = queries.schema.scales.span

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LONGEST_STEP = 0.5  # of one feature in one step, in MADs: beyond it the slope says little
 TINY = 1e-50
 LEAST_RATE = 1.01
+SLOWING = 0.7  # of λ, in logarithms, with every crossing of the border
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ class _State:
     slope: Matrix  # of p, by changes
     weight: Matrix  # λ
     stride: Matrix
-    rate: Matrix  # of λ's growth or fall
+    crossings: NDArray[np.int64]  # of the border; the more there were, the slower λ moves
     flipped: NDArray[np.bool_]
     best: Matrix
     best_cost: Matrix
-    idle: NDArray[np.int64]  # steps since the best got better, once there is one
+    idle: NDArray[np.int64]  # steps since the best got better, once the class was won and lost again
 
     @classmethod
     def at(cls, space: Space, factuals: Matrix, change: Matrix, model: Model, pace: Pace) -> _State:
@@ -82,7 +83,7 @@ class _State:
             slope=slope,
             weight=1 / np.maximum(pull, TINY),
             stride=np.full(q, pace.first_step),
-            rate=np.full(q, pace.growth),
+            crossings=np.zeros(q, dtype=np.int64),
             flipped=flipped,
             best=change.copy(),
             best_cost=np.where(flipped, np.abs(change).sum(axis=1), np.inf),
@@ -113,13 +114,15 @@ def _step(
     expected = weight * (p - pace.goal) ** 2 + (slope * moved).sum(axis=1) + (moved**2).sum(axis=1) / (2 * stride)
     taken = weight * (p_there - pace.goal) ** 2 <= expected * (1 + 1e-9)
     state.stride[running] = np.where(taken, stride * 1.5, stride / 2)
-    state.idle[running] += np.isfinite(state.best_cost[running])
+    state.idle[running] += (
+        state.crossings[running] > 1
+    )  # before that λ is still coming down from where the class flipped
     if not taken.any():
         return
     here, trial, flipped = running[taken], trial[taken], flipped[taken]
-    crossed = flipped != state.flipped[here]
-    state.rate[here] = np.where(crossed, np.maximum(LEAST_RATE, state.rate[here] ** 0.7), state.rate[here])
-    state.weight[here] *= np.where(flipped, 1 / state.rate[here], state.rate[here])
+    state.crossings[here] += flipped != state.flipped[here]
+    rate = np.maximum(LEAST_RATE, pace.growth ** (SLOWING ** state.crossings[here]))
+    state.weight[here] *= np.where(flipped, 1 / rate, rate)
     state.change[here], state.p[here], state.flipped[here] = trial, p_there[taken], flipped
     state.slope[here] = _slopes(space, rows[taken], model)
 

@@ -32,7 +32,11 @@ class WachterOptions(PluginOptions):
     step_size: float = Field(default=1.0, gt=0, description="first step size; it adapts to each query")
     growth: float = Field(default=1.2, gt=1.01, description="factor by which λ grows with a step until the class flips")
     steps: int = Field(default=500, ge=1, description="most steps of one descent")
-    patience: int = Field(default=100, ge=1, description="steps without a cheaper answer after which a descent ends")
+    patience: int = Field(
+        default=100,
+        ge=1,
+        description="steps without a cheaper answer, once λ has come down, after which a descent ends",
+    )
     restarts: int = Field(
         default=2, ge=0, description="descents from random training rows of the target class, where the first failed"
     )
