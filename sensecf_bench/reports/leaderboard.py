@@ -164,7 +164,8 @@ def _what_is_bold() -> str:
         "**Bold** marks the best value and those whose paired difference from it, on the queries both answered, cannot be "
         "told from 0 by an interval of level 1 − 0.05 / comparisons (Bonferroni: the best is compared with every other). "
         f"Two generators with fewer than {LEAST_PEOPLE} people in common are never told apart, and who scored fewer than "
-        f"{LEAST_SHARE:.0%} of the people of whoever scored most is never bold. Nothing is bold where no ranked generator "
+        f"{LEAST_SHARE:.0%} of the people of whoever scored most is never bold; nor is who needs gradients and met a classifier "
+        "without them. Nothing is bold where no ranked generator "
         "is clearly worse, and seconds never are, because they depend on the machine."
     )
 
