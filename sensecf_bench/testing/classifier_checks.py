@@ -35,7 +35,7 @@ def learns_all_kinds(subject: Subject, bench: Bench) -> None:
 
 def gives_probabilities(subject: Subject, bench: Bench) -> None:
     """Predictions have shape (n, 2), lie in [0, 1], and add up to 1."""
-    predicted = np.asarray(_predictions(subject))
+    predicted = np.asarray(_working(subject)[1])
     rows = len(_test_rows())
     cure = "return the probabilities of classes 0 and 1 as two columns"
     require(predicted.shape == (rows, 2), f"shape ({rows}, 2)", f"{predicted.shape}", cure)
@@ -152,12 +152,19 @@ def _fitted(subject: Subject) -> Classifier:
     return model
 
 
-def _usable(subject: Subject) -> Classifier:
+def _working(subject: Subject) -> tuple[Classifier, Any]:
+    """A fitted model and what it says of the test rows."""
     try:
         model = _fitted(subject)
-        model.predict_proba(_test_rows())
+        return model, model.predict_proba(_test_rows())
     except Exception as error:
         raise NotChecked("it does not get that far: see learns-all-kinds") from error
+
+
+def _usable(subject: Subject) -> Classifier:
+    model, predicted = _working(subject)
+    if np.shape(predicted) != (len(_test_rows()), 2):
+        raise NotChecked("it does not get that far: see gives-probabilities")
     return model
 
 

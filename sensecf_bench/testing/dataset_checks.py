@@ -118,7 +118,7 @@ def labels_look_at_training_rows_only(subject: Subject, bench: Bench) -> None:
     dataset, table = _split_table(subject)
     split = dataset.split(table, SEEDS[0])
     before = np.asarray(dataset.labels(table, split.train))[split.train]
-    elsewhere = np.concatenate([split.validation, split.test])
+    elsewhere = np.setdiff1d(np.concatenate([split.validation, split.test]), split.train)
     for extreme in (np.min, np.max):
         outcome = table.outcome.copy()
         outcome[elsewhere] = extreme(table.outcome)

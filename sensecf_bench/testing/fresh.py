@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,24 +34,31 @@ class Seen:
 
 def seen_at_import(subject: Subject) -> Seen:
     """The findings of a first import, remembered: a module's classes share them."""
-    return _seen(subject.where)
+    file, module, qualified = subject.where
+    seen = _seen(file, module)
+    found: object = sys.modules.get(subject.cls.__module__)
+    for part in qualified.split("."):
+        if found is not None and not hasattr(found, part):
+            return replace(seen, failure=f"its module has no {qualified}")
+        found = getattr(found, part, None)
+    return seen
 
 
 def seconds_again(subject: Subject) -> float:
     """What one more import takes."""
-    return _look(subject.where).seconds
+    return _look(*subject.where[:2]).seconds
 
 
 @functools.cache
-def _seen(where: tuple[str, str, str]) -> Seen:
-    return _look(where)
+def _seen(file: str, module: str) -> Seen:
+    return _look(file, module)
 
 
-def _look(where: tuple[str, str, str]) -> Seen:
+def _look(file: str, module: str) -> Seen:
     with tempfile.TemporaryDirectory(prefix="sensecf-bench-") as folder:
         out = Path(folder) / "findings.json"
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        command = [sys.executable, "-P", str(PROBE), str(out), *where]
+        command = [sys.executable, "-P", str(PROBE), str(out), file, module]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, env=environment, cwd=folder, timeout=PATIENCE, check=False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sensecf_bench.stage import HEAVY
 from sensecf_bench.testing.fresh import Seen, seconds_again, seen_at_import
 from sensecf_bench.testing.verdicts import NotChecked, require
 
@@ -11,10 +12,6 @@ if TYPE_CHECKING:
     from sensecf_bench.testing.bench import Bench
     from sensecf_bench.testing.subject import Subject
 
-HEAVY = (
-    "torch", "transformers", "tensorflow", "keras", "jax", "sklearn", "xgboost", "lightgbm", "dice_ml", "scipy",
-    "matplotlib", "plotly", "distributed", "openai",
-)  # fmt: skip
 IMPORT_SECONDS = 0.3
 TRIES = 5
 CURE = "move it into `fit`, or into the function that uses it"

@@ -1,10 +1,11 @@
 """Run as a script in a fresh interpreter: imports what a plugin class is in, and writes down what that did.
 
-Arguments: the file for the findings, then file, module and qualified name of the class.
+Arguments: the file for the findings, then the file (empty for an installed module) and the module.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import threading
@@ -15,14 +16,16 @@ from typing import Any
 import numpy  # noqa: F401 every process that runs a plugin has these
 import pandas  # noqa: F401
 
-from sensecf_bench.loading import find_class
+import sensecf_bench.contracts
+import sensecf_bench.hookspecs  # noqa: F401
+from sensecf_bench.loading import load_file
 
 SOCKETS = {"socket.__new__", "socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname"}
 PROCESSES = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
 
 
 def main() -> None:
-    out, *where = sys.argv[1:]
+    out, file, module = sys.argv[1:]
     heard: list[tuple[str, str]] = []
 
     def hear(event: str, details: tuple[Any, ...]) -> None:
@@ -33,7 +36,7 @@ def main() -> None:
     known, threads = set(sys.modules), set(threading.enumerate())
     started, failure = time.perf_counter(), ""
     try:
-        find_class((where[0], where[1], where[2]))
+        load_file(Path(file)) if file else importlib.import_module(module)
     except BaseException as error:  # noqa: BLE001 a stranger's import may raise anything; the finding names it
         failure = f"{type(error).__name__}: {error}"
     findings = {

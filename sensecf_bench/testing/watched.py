@@ -62,7 +62,7 @@ class Watched(Generator):
 
         with self._notes.taken(given):
             answer = self._inner.generate(queries)
-        self._notes.count(answer)
+        self._notes.count(answer, queries.ids)
         return answer
 
     def _given_to_fit(self) -> dict[str, NDArray[Any]]:
@@ -101,10 +101,11 @@ class _Notes:
             self._altered |= {name for name, was in before.items() if _digest(after[name]) != was}
             self._save()
 
-    def count(self, answer: object) -> None:
+    def count(self, answer: object, asked: tuple[str, ...]) -> None:
         frame: Any = answer.rows if isinstance(answer, CounterfactualBatch) else answer
         if hasattr(frame, "columns") and QUERY_ID in frame.columns:
-            self._most_rows = max(self._most_rows, int(frame[QUERY_ID].value_counts().max()) if len(frame) else 0)
+            listed = list(frame[QUERY_ID])
+            self._most_rows = max(self._most_rows, *map(listed.count, asked), 0)
             self._save()
 
     def _save(self) -> None:
