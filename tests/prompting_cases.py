@@ -1,9 +1,12 @@
 """A small hand-made table for tests of prompts: every kind of feature, every restriction."""
 
 import numpy as np
+import pandas as pd
 
-from sensecf_bench.contracts import Feature, FeatureSchema
+from sensecf_bench.admission import admit
+from sensecf_bench.contracts import Feature, FeatureSchema, QueryBatch
 from sensecf_bench.prompting import Brief, Prompt, Shot
+from sensecf_bench.schema import QUERY_ID
 
 SCHEMA = FeatureSchema(
     (
@@ -54,3 +57,19 @@ def prompt(style="edits", **settings):
 
 def shot():
     return Shot(FACTUAL, COUNTERFACTUAL)
+
+
+def frame(row):
+    """A table of one row in raw units."""
+    return pd.DataFrame([dict(row)])
+
+
+def reason(schema, factual, row):
+    """What admission says of a proposed row."""
+    one = np.ones(1, np.int64)
+    queries = QueryBatch(schema, ("q",), factual[None], one, 1 - one, one.astype(np.uint64))
+    columns = {QUERY_ID: np.array(["q"], dtype=object)}
+    for name in schema.names:
+        columns[name] = np.empty(1, dtype=object)
+        columns[name][0] = row[name]
+    return admit(columns, queries, 1).reasons[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -65,7 +65,7 @@ def _source(name: str) -> str:
     return resources.files(__package__).joinpath("templates", f"{name}.j2").read_text(encoding="utf-8")
 
 
-@lru_cache(maxsize=1)
+@cache
 def _environment() -> jinja2.Environment:
     import jinja2
 
