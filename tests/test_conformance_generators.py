@@ -7,7 +7,7 @@ import pytest
 
 from sensecf_bench.contracts import Generator
 from sensecf_bench.loading import load_file
-from sensecf_bench.testing import steadiness_checks
+from sensecf_bench.testing import hygiene_checks, steadiness_checks
 from sensecf_bench.testing.bench import Bench
 from sensecf_bench.testing.checks import CHECKS, COMMON
 from sensecf_bench.testing.examination import examine
@@ -33,6 +33,7 @@ def bench():
 def hurry(monkeypatch):
     monkeypatch.setattr(steadiness_checks, "BRIEF", 0.5)
     monkeypatch.setattr(steadiness_checks, "SHORT", 0.4)
+    monkeypatch.setattr(hygiene_checks, "TRIES", 2)
 
 
 def subject(cls):
