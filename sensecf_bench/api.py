@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sensecf_bench.engine.run import Carried
     from sensecf_bench.registry import Registry
 
-__all__ = ["Observer", "Quiet", "Run", "RunConfig", "default_folder", "load", "plan", "run", "score"]
+__all__ = ["Observer", "Quiet", "Run", "RunConfig", "default_folder", "estimate", "load", "plan", "run", "score"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,12 +88,24 @@ class Run:
 def plan(config: RunConfig | None = None) -> tuple[Plan, Registry]:
     """Resolve a configuration without running anything."""
     from sensecf_bench.engine.plan import make_plan
+    from sensecf_bench.quiet import hushed
     from sensecf_bench.registry import discover
 
     config = config or RunConfig()
     registry = discover(config.plugins, config.blocked, config.plugins_dir)
     registry.refuse_mistakes()
-    return make_plan(config, registry), registry
+    with hushed():  # generators are asked whether they are available
+        return make_plan(config, registry), registry
+
+
+def estimate(planned: Plan) -> dict[str, float]:
+    """What a plan may cost at most, in US dollars, by generator; those that cost nothing are left out.
+
+    Loads the datasets that paid generators are asked about. Raises DataError or SchemaError.
+    """
+    from sensecf_bench.engine.remote import prices
+
+    return prices(planned.cells)
 
 
 def default_folder(config: RunConfig) -> Path:

@@ -16,13 +16,13 @@ import pluggy
 
 from sensecf_bench import hookspecs
 from sensecf_bench.contracts import KINDS, Classifier, Dataset, Generator, Metric, Plugin, PluginKind
+from sensecf_bench.discovery.inspection import DIRECTIONS, HOOKS, take
+from sensecf_bench.discovery.rehearsal import rehearse
+from sensecf_bench.discovery.sources import BUILT_IN, ENTRY_POINTS, Source, built_in, strangers
+from sensecf_bench.discovery.verdicts import Status, Verdict, verdict_of
 from sensecf_bench.errors import ClaimedNameError, PluginError, UnknownNameError
-from sensecf_bench.inspection import DIRECTIONS, HOOKS, take
 from sensecf_bench.leftovers import contained
 from sensecf_bench.quiet import hushed
-from sensecf_bench.rehearsal import rehearse
-from sensecf_bench.sources import BUILT_IN, ENTRY_POINTS, Source, built_in, strangers
-from sensecf_bench.verdicts import Status, Verdict, verdict_of
 
 __all__ = [
     "BUILT_IN",

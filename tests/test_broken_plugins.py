@@ -13,7 +13,8 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from sensecf_bench import api, rehearsal
+from sensecf_bench import api
+from sensecf_bench.discovery import rehearsal
 from sensecf_bench.registry import ENTRY_POINTS, discover
 
 FOLDER = Path(__file__).parent / "broken_plugins"
@@ -243,7 +244,7 @@ def test_nothing_that_they_started_is_left(both):
 # -- the command line ------------------------------------------------------------------------------------------------
 def listed(*words):
     code = (
-        "import sys\nfrom sensecf_bench import rehearsal\n"
+        "import sys\nfrom sensecf_bench.discovery import rehearsal\n"
         f"rehearsal.DEADLINE = {DEADLINE}\nsys.argv = ['sensecf-bench', 'list', {', '.join(map(repr, words))}]\n"
         "from sensecf_bench.cli.main import main\nmain()"
     )

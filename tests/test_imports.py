@@ -76,15 +76,12 @@ def test_the_probe_sees_what_is_loaded():
 
 # -- which way imports run -------------------------------------------------------------------------------------------
 LAYERS = [
-    {"errors", "quiet", "leftovers", "network"},
-    {"schema", "loading"},
-    {"queries", "prompting", "sources", "purse"},
-    {"verdicts"},
-    {"stage"},
-    {"rehearsal"},
+    {"errors", "quiet", "leftovers"},
+    {"schema", "loading", "purse"},
+    {"queries", "prompting"},
     {"admission", "judged", "contracts"},
     {"hookspecs"},
-    {"inspection"},
+    {"discovery"},
     {"metrics", "datasets", "classifiers", "generators"},
     {"registry", "augmentation"},
     {"scaffold"},

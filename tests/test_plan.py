@@ -151,9 +151,14 @@ def test_modules_to_preload_are_those_of_the_planned_generators_once(registry):
     assert make_plan(config(seeds=(0, 1)), registry).preload == ("json", "csv")
 
 
-def test_who_waits_for_others_is_asked_about_all_people_at_once(registry):
-    planned = make_plan(config(generators=("tunable", "online"), allow=("network",), queries=40, shard_size=8), registry)
-    assert {c.generator.name: c.shard_size for c in planned.cells} == {"tunable": 8, "online": 40}
+def test_shards_are_larger_for_who_gains_by_it_and_as_asked_for_where_somebody_asks(registry):
+    def sizes(**more):
+        names = ("tunable", "online", "nearest-opposite")
+        planned = make_plan(config(generators=names, allow=("network",), queries=80, **more), registry)
+        return {c.generator.name: c.shard_size for c in planned.cells}
+
+    assert sizes() == {"tunable": 16, "online": 80, "nearest-opposite": 64}
+    assert set(sizes(shard_size=8).values()) == {8}
 
 
 def test_a_component_makes_itself_with_its_options(registry):

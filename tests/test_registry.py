@@ -9,12 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from sensecf_bench import leftovers, rehearsal
+from sensecf_bench import leftovers
+from sensecf_bench.discovery import rehearsal
+from sensecf_bench.discovery.sources import Source
+from sensecf_bench.discovery.verdicts import verdict_of
 from sensecf_bench.errors import ConfigError, PluginError, UnknownNameError
 from sensecf_bench.loading import find_class, load_file
 from sensecf_bench.registry import BUILT_IN, ENTRY_POINTS, HOOKS, discover
-from sensecf_bench.sources import Source
-from sensecf_bench.verdicts import verdict_of
 
 GOOD = """
 from sensecf_bench import Generator, hookimpl

@@ -266,3 +266,14 @@ def test_a_classifier_that_fails_costs_its_own_cells(tmp_path, small_config):
     assert {s for (c, _), s in status.items() if c == "svm"} == {"ok"}
     assert all("will not learn" in line for line in run.failed)
     assert all(e["metrics"]["validity"]["value"] is None for e in run.document["summary"])
+
+
+def test_listeners_are_told_of_every_cell_and_of_the_end(tmp_path, monkeypatch, small_config, single_file_plugins):
+    monkeypatch.chdir(tmp_path)
+    names = ("identity", "nearest-opposite")
+    config = small_config.model_copy(update={"generators": names, "plugins": (single_file_plugins / "listener.py",)})
+    api.run(config, tmp_path / "run")
+    heard = [json.loads(line) for line in (tmp_path / "heard.jsonl").read_text().splitlines()]
+    assert sorted(entry["generator"] for entry in heard if entry["event"] == "cell started") == list(names)
+    assert [sum(entry["outcomes"].values()) for entry in heard if entry["event"] == "cell finished"] == [12, 12]
+    assert heard[-1] == {"event": "run finished", "rows": 2}

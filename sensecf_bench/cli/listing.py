@@ -86,11 +86,17 @@ def _entries(kind: PluginKind, registry: Registry) -> list[dict[str, Any]]:
 
 
 def _generator_facts(name: str, registry: Registry) -> dict[str, Any]:
+    from sensecf_bench.engine.environments import environment_for
+
     cls = registry.generator(name)
     facts: dict[str, Any] = {"access": cls.access, "needs": [], "available": True}
     try:
         facts["needs"] = sorted(cls.needs)
-        cls().available()
+        environment = environment_for(cls, None, registry.get("generator", name).file)
+        if environment is not None:
+            facts["environment"] = environment.python
+        else:
+            cls().available()
     except Unavailable as bows_out:
         facts |= {"available": False, "reason": bows_out.reason, "fix": bows_out.fix}
     except (Exception, SystemExit) as error:  # noqa: BLE001 a stranger's class may raise anything; its line says so

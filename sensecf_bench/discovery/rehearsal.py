@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from sensecf_bench.discovery.sources import Source
+from sensecf_bench.discovery.stage import CALLING, LOADING, Take, perform
+from sensecf_bench.discovery.verdicts import Verdict
 from sensecf_bench.quiet import flush_all
-from sensecf_bench.sources import Source
-from sensecf_bench.stage import CALLING, LOADING, Take, perform
-from sensecf_bench.verdicts import Verdict
 
 DEADLINE = 60.0  # seconds a plugin may take
 TICK = 0.05  # how often to see whether the process lives, should a survivor of it hold the line open

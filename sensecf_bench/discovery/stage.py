@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn
 
 from sensecf_bench import leftovers
-from sensecf_bench.network import Network
+from sensecf_bench.discovery.network import Network
+from sensecf_bench.discovery.sources import Source
+from sensecf_bench.discovery.verdicts import Verdict, verdict_of
 from sensecf_bench.quiet import flush_all
-from sensecf_bench.sources import Source
-from sensecf_bench.verdicts import Verdict, verdict_of
 
 Take = Callable[[object, Source], object]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sensecf_bench.discovery.sources import Source
 from sensecf_bench.errors import PluginError, Unavailable
-from sensecf_bench.sources import Source
 
 Status = Literal["ok", "broken", "unavailable", "blocked"]
 LONGEST = 2000  # characters of a stranger's message

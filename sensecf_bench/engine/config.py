@@ -5,11 +5,14 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sensecf_bench.errors import ConfigError, UnknownNameError, describe
+
+if TYPE_CHECKING:
+    from sensecf_bench.contracts import Generator
 
 __all__ = [
     "ALL",
@@ -24,6 +27,7 @@ __all__ = [
 
 ALL = "all"
 DEFAULT_QUERIES = 100
+SHARD_SIZE, BATCHED_SHARD_SIZE = 16, 64
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {"classifiers": ["random-forest"], "queries": 20, "seeds": [0]},
     "paper": {"queries": 200, "seeds": [0, 1, 2, 3, 4]},
@@ -49,7 +53,7 @@ class RunConfig(BaseModel):
     k: int = Field(default=1, ge=1)
     timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     cell_timeout: float = Field(default=900.0, gt=0, allow_inf_nan=False)
-    shard_size: int = Field(default=16, ge=1)
+    shard_size: int | None = Field(default=None, ge=1)
     jobs: int | None = Field(default=None, ge=1)
     allow: tuple[Literal["network", "paid"], ...] = ()
     may_share: tuple[str, ...] = ()
@@ -86,6 +90,15 @@ class RunConfig(BaseModel):
         if any(not 0 <= s < 2**32 for s in seeds):
             raise ValueError("seeds are whole numbers from 0 to 4294967295")
         return seeds
+
+    def shard(self, cls: type[Generator]) -> int:
+        """How many queries are asked and stored together. A killed run loses the shards in flight, so they are small,
+        larger for a generator that gains by it, and whole for one that waits for somebody else's answers."""
+        if self.shard_size is not None:
+            return self.shard_size
+        if cls.lane == "io":
+            return self.asked
+        return SHARD_SIZE if cls.batch_size is not None else BATCHED_SHARD_SIZE
 
     @property
     def asked(self) -> int:

@@ -50,8 +50,8 @@ class Environment:
         return next((v for n, v in self.installed.items() if canonicalize_name(n) == wanted), None)
 
 
-def environment_for(cls: type[Generator], chosen: Path | None) -> Environment | None:
-    """The environment a generator runs in; None is the harness's own. Raises Unavailable when its requirements are met
+def environment_for(cls: type[Generator], chosen: Path | None, file: str = "") -> Environment | None:
+    """The environment a generator runs in; None is the harness's own. `file` is the single-file plugin it comes from. Raises Unavailable when its requirements are met
     nowhere, ConfigError when the interpreter that was chosen is none."""
     if chosen is not None:
         environment = inspect(str(chosen))
@@ -65,13 +65,14 @@ def environment_for(cls: type[Generator], chosen: Path | None) -> Environment | 
         environment = inspect(str(python))
         _refuse_unmet(cls.requirements, environment)
         return environment
-    raise Unavailable(
-        f"needs {', '.join(missing)}", f"give it an environment of its own: sensecf-bench plugin env create {cls.name}"
-    )
+    create = f"sensecf-bench plugin env create {cls.name}" + (f" --plugin {file}" if file else "")
+    raise Unavailable(f"needs {', '.join(missing)}", f"give it an environment of its own: {create}")
 
 
 def unmet(requirements: Sequence[str], version_of: Callable[[str], str | None]) -> list[str]:
     """The requirements that are not met, each with what is there instead."""
+    if not requirements:
+        return []
     from packaging.requirements import Requirement
 
     missing = []

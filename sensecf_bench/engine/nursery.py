@@ -186,7 +186,7 @@ def _ask(address: str, request: Message) -> Connection[Any, Any]:
         try:
             caller.connect(address)
             break
-        except FileNotFoundError:
+        except (FileNotFoundError, ConnectionRefusedError):  # not there yet, or there and not listening yet
             caller.close()
             if time.monotonic() > deadline:
                 raise

@@ -61,7 +61,7 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
             config.asked,
             config.timeout,
             config.cell_timeout,
-            _shard_size(generator, config),
+            config.shard(generator.cls),
             libraries,
         )
         for context in contexts
@@ -76,11 +76,6 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
         tuple(component("metric", name, config, registry) for name in metrics),
         tuple(component("classifier", name, RunConfig(), registry) for name in _families(registry)),
     )
-
-
-def _shard_size(generator: Component, config: RunConfig) -> int:
-    """Who waits for somebody else's answers should wait for all of them at once."""
-    return config.asked if generator.cls.lane == "io" else config.shard_size
 
 
 def component(
@@ -147,7 +142,7 @@ def _resolved(name: str, config: RunConfig, registry: Registry) -> Component:
     if missing := sorted(asks - set(config.allow)):
         raise Unavailable(f"needs {', '.join(missing)}", f"add --allow {','.join(sorted(asks))}")
     resolved = component("generator", name, config, registry)
-    environment = environment_for(cls, config.environments.get(name))
+    environment = environment_for(cls, config.environments.get(name), registry.get("generator", name).file)
     if environment is not None:  # where it will be asked itself whether it is available
         versions = {**resolved.versions, **environment.versions(cls.requirements)}
         return replace(resolved, versions=versions, python=environment.python)

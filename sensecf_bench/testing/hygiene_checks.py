@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sensecf_bench.stage import HEAVY
+from sensecf_bench.discovery.stage import HEAVY
 from sensecf_bench.testing.fresh import Seen, seconds_again, seen_at_import
 from sensecf_bench.testing.verdicts import NotChecked, require
 

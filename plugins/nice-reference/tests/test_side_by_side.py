@@ -1,45 +1,13 @@
 """NICEx on pandas 1 and dice-ml on pandas 3, in one run and on one leaderboard."""
 
-import os
-import subprocess
-import sys
-
 import pandas as pd
 import pytest
+from command_line import bench
 
 from sensecf_bench import api
 from sensecf_bench.engine.environments import inspect
 
 GENERATORS = ("nice-reference", "nice-sparsity", "dice-random")
-
-
-def bench(*words, check=True):
-    done = subprocess.run([sys.executable, "-m", "sensecf_bench", *words], capture_output=True, text=True, check=False)
-    assert not check or done.returncode == 0, done.stderr
-    return done
-
-
-@pytest.fixture(scope="session", autouse=True)
-def data_home(tmp_path_factory):
-    """Environments are built where no user's are."""
-    folder = tmp_path_factory.mktemp("data")
-    before = os.environ.get("XDG_DATA_HOME")
-    os.environ["XDG_DATA_HOME"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["XDG_DATA_HOME"]
-    else:
-        os.environ["XDG_DATA_HOME"] = before
-
-
-@pytest.fixture(scope="session")
-def python(data_home):
-    """Built by the command that a user would type, after what he sees without it has been looked at."""
-    before = bench("run", "--generators", "nice-reference", "--queries", "5", "--dry-run").stdout
-    assert "skipped nice-reference: needs NICEx==0.2.3 (not installed)" in before
-    assert "sensecf-bench plugin env create nice-reference" in before
-    done = bench("plugin", "env", "create", "nice-reference")
-    return done.stdout.strip()
 
 
 @pytest.fixture(scope="session")
