@@ -20,7 +20,9 @@ def page() -> str:
     sections = [HEAD]
     for kind, checks in CHECKS.items():
         rows = [f"| `{check.name}` | {check.sentence} |" for check in checks]
-        sections.append("\n".join([f"## A {kind}: {len(checks)}", "| check | what it asks |", "| --- | --- |", *rows, ""]))
+        sections.append(
+            "\n".join([f"## A {kind}: {len(checks)}", "| check | what it asks |", "| --- | --- |", *rows, ""])
+        )
     return "\n".join(sections)
 
 

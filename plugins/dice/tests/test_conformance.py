@@ -1,7 +1,8 @@
 """The three generators keep the contract of sensecf-bench."""
 
-from sensecf_bench.testing import parametrize_with_checks
 from sensecf_dice.generators import DiceGenetic, DiceKDTree, DiceRandom
+
+from sensecf_bench.testing import parametrize_with_checks
 
 
 @parametrize_with_checks([DiceRandom, DiceGenetic, DiceKDTree])
