@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from fault_server import FaultServer
 from sensecf_openai.__main__ import main
-from sensecf_openai.answers import Answer
+from sensecf_openai.answers import Answer, Request
 from sensecf_openai.cache import FILE, AnswerCache
 
 ANSWER = Answer("{}", "", "stop", "m", 10, 5, 2, 0.25, "2026-01-01T00:00:00+00:00")
@@ -86,11 +86,20 @@ def test_a_leaderboard_can_be_replayed_elsewhere(bench, tmp_path, capsys):
 
 
 def test_an_archive_that_was_tampered_with_is_refused(tmp_path, capsys):
-    line = {"key": "0" * 64, "request": {"model": "m"}, "answer": {}}
     file = tmp_path / "a.jsonl.gz"
-    file.write_bytes(gzip.compress(json.dumps(line).encode()))
-    assert main(["import", str(file), "--cache", str(tmp_path)]) == 2
-    assert "line 1: the key is not the hash of the request" in capsys.readouterr().err
+    request = Request("h", "m", [{"role": "user", "content": "hello"}], 0.0, 1, 100, "", "edits-1", 0)
+    honest = {"key": request.key, "request": json.loads(request.text), "answer": asdict(ANSWER)}
+    lines = {
+        "1 answers read, 1 of them new": honest,
+        "line 1: the key is not the hash of the request": {**honest, "request": {**honest["request"], "sample": 1}},
+        "line 1: the request has other fields": {**honest, "request": {"model": "m"}},
+        "line 1: the answer has other fields": {**honest, "answer": {}},
+    }
+    for said, line in lines.items():
+        file.write_bytes(gzip.compress(json.dumps(line).encode()))
+        assert main(["import", str(file), "--cache", str(tmp_path)]) == (0 if line is honest else 2)
+        output = capsys.readouterr()
+        assert said in output.out + output.err
     file.write_bytes(b"no archive")
     assert main(["import", str(file), "--cache", str(tmp_path)]) == 2
     assert main(["export", str(tmp_path / "nowhere"), str(file)]) == 2

@@ -100,7 +100,7 @@ def test_an_unknown_price_is_no_price_of_nothing(monkeypatch):
 
 
 def test_a_request_cannot_cost_more_than_its_most():
-    request = Request("h", "m", [{"role": "user", "content": "äöü" * 10}], 0.0, 1, 100, None, "t", 0)
+    request = Request("h", "m", [{"role": "user", "content": "äöü" * 10}], 0.0, 1, 100, "", "t", 0)
     assert request.bytes == 60
     assert request.most(Price(input=1.0, output=10.0)) == pytest.approx((60 + 32 + 1000) / 1e6)
 

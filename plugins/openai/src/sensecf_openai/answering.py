@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sensecf_bench.errors import OverBudgetError
 from sensecf_openai.answers import Answer, Request
-from sensecf_openai.caller import HopelessError, NoAnswerError
+from sensecf_openai.caller import NoAnswerError
 from sensecf_openai.till import Till
 
 if TYPE_CHECKING:
@@ -21,7 +19,19 @@ if TYPE_CHECKING:
     from sensecf_openai.cache import AnswerCache
     from sensecf_openai.caller import Caller
 
-Phrase = Callable[["Query", int, str], Request]  # a query, a sample's number, a rung
+AHEAD = 4  # requests written ahead, by the number of those under way
+
+Phrased = Callable[[str], Request]  # on which rung, see `dialect`
+Read = Callable[["Query", Answer], "Reading"]
+Phrase = Callable[["Query", int], Phrased]  # a query, and the number of a sample
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """The row that an answer proposes, or why it proposes none."""
+
+    row: Mapping[str, Any] | None
+    flaw: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +42,7 @@ class Sample:
     request: Request
     answer: Answer
     from_cache: bool
+    reading: Reading
 
 
 @dataclass(eq=False)
@@ -56,84 +67,111 @@ class Answering:
         cache: AnswerCache,
         caller: Caller | None,
         phrase: Phrase,
+        read: Read,
         rungs: Sequence[str],
         concurrency: int,
         seconds: float,
         purse: Purse | None,
     ) -> None:
-        self._cache, self._caller, self._phrase, self._rungs = cache, caller, phrase, rungs
+        self._cache, self._caller, self._phrase, self._read, self._rungs = cache, caller, phrase, read, rungs
         self._concurrency, self._seconds, self._purse = concurrency, seconds, purse
 
     async def answer(self, queries: Iterable[Query], samples: int) -> dict[str, Result]:
         """Results by query id. Raises OverBudgetError when the money is gone; what arrived is in the cache by then."""
-        results: dict[str, Result] = {}
-        left: deque[Job] = deque()
-        for query in queries:
-            results[query.id] = Result()
-            for number in range(samples):
-                job = Job(query, number)
-                known = self._known(job)
-                if known is not None:
-                    results[query.id].samples.append(known)
-                elif self._caller is None:
-                    results[query.id].failures.append(self._missing(job))
-                else:
-                    left.append(job)
-        if left:
-            await self._ask(left, results)
+        jobs = [Job(query, number) for query in queries for number in range(samples)]
+        results = {job.query.id: Result() for job in jobs}
+        if self._caller is None:
+            for job in jobs:
+                self._replay(job, results[job.query.id])
+        else:
+            await self._ask(self._caller, jobs, results)
         for result in results.values():
             result.samples.sort(key=lambda sample: sample.number)
         return results
 
-    def _known(self, job: Job) -> Sample | None:
+    def _replay(self, job: Job, result: Result) -> None:
+        phrased = self._phrase(job.query, job.number)
+        known = self._known(job, phrased)
+        if known is not None:
+            result.samples.append(known)
+            return
+        asked = phrased(self._rungs[0])
+        where = f"the cache {self._cache.file} holds no answer"
+        result.failures.append(f"replay: {where} of {asked.model} to this prompt ({asked.key[:12]}…)")
+
+    def _known(self, job: Job, phrased: Phrased) -> Sample | None:
         """What the cache holds. Which rung a server will stand on may not be known yet, so all are looked up."""
         for rung in self._rungs:
-            request = self._phrase(job.query, job.number, rung)
+            request = phrased(rung)
             found = self._cache.get(request.key)
             if found is not None:
-                return Sample(job.number, request, found, from_cache=True)
+                return Sample(job.number, request, found, True, self._read(job.query, found))
         return None
 
-    def _missing(self, job: Job) -> str:
-        request = self._phrase(job.query, job.number, self._rungs[0])
-        return f"replay: the cache {self._cache.file} holds no answer of {request.model} to this prompt ({request.key[:12]}…)"
-
-    async def _ask(self, left: deque[Job], results: dict[str, Result]) -> None:
-        till = Till(self._purse, bulk=min(self._concurrency, len(left)))
-        ends: dict[str, float] = {}
-        workers = [self._work(left, results, till, ends) for _ in range(min(self._concurrency, len(left)))]
+    async def _ask(self, caller: Caller, jobs: list[Job], results: dict[str, Result]) -> None:
+        workers = min(self._concurrency, len(jobs))
+        line = _Line(caller, Till(self._purse, bulk=workers), asyncio.Queue(AHEAD * workers))
         try:
-            ended = await asyncio.gather(*workers, return_exceptions=True)
+            ended = await asyncio.gather(
+                self._prepare(jobs, results, line, workers),
+                *(self._work(results, line) for _ in range(workers)),
+                return_exceptions=True,
+            )
         finally:
-            await till.close()
+            await line.till.close()
         for error in ended:
             if isinstance(error, BaseException):
                 raise error
 
-    async def _work(self, left: deque[Job], results: dict[str, Result], till: Till, ends: dict[str, float]) -> None:
-        assert self._caller is not None
-        while left:
-            await self._caller.ready()
-            if not left:
-                return
-            job = left.popleft()
-            query = job.query
-            stop = ends.setdefault(query.id, time.monotonic() + self._seconds)
+    async def _prepare(self, jobs: list[Job], results: dict[str, Result], line: _Line, workers: int) -> None:
+        """Write requests while others are under way, and leave out what the cache answers."""
+        try:
+            for job in jobs:
+                if line.penniless:
+                    return
+                phrased = self._phrase(job.query, job.number)
+                known = self._known(job, phrased)
+                if known is None:
+                    await line.waiting.put((job, phrased))
+                else:
+                    results[job.query.id].samples.append(known)
+                await asyncio.sleep(0)  # what has arrived in the meantime comes first
+        finally:
+            for _ in range(workers):
+                await line.waiting.put(None)
+
+    async def _work(self, results: dict[str, Result], line: _Line) -> None:
+        while (next_one := await line.waiting.get()) is not None and not line.penniless:
+            job, phrased = next_one
+            query, result = job.query, results[job.query.id]
+            await line.caller.ready()
+            stop = line.ends.setdefault(query.id, time.monotonic() + self._seconds)
             try:
-                request, answer = await self._caller.ask(partial(self._phrase, query, job.number), till, stop)
+                request, answer = await line.caller.ask(phrased, line.till, stop)
             except NoAnswerError as failure:
-                results[query.id].failures.append(str(failure))
-                if isinstance(failure, HopelessError):
-                    _give_up(left, results, str(failure))
+                result.failures.append(str(failure))
             except OverBudgetError:
-                left.clear()  # what is under way is paid for and may come home
+                line.stop()  # what is under way is paid for and may come home
                 raise
             else:
                 self._cache.put(request.key, request.text, answer)
-                results[query.id].samples.append(Sample(job.number, request, answer, from_cache=False))
+                # Read while others are under way, not when the last one is back.
+                result.samples.append(Sample(job.number, request, answer, False, self._read(query, answer)))
 
 
-def _give_up(left: deque[Job], results: dict[str, Result], why: str) -> None:
-    for job in left:
-        results[job.query.id].failures.append(why)
-    left.clear()
+@dataclass(eq=False)
+class _Line:
+    """What the workers of one call share."""
+
+    caller: Caller
+    till: Till
+    waiting: asyncio.Queue[tuple[Job, Phrased] | None]
+    ends: dict[str, float] = field(default_factory=dict)  # when a query's time is over, from its first request on
+    penniless: bool = False
+
+    def stop(self) -> None:
+        self.penniless = True
+        while not self.waiting.empty():
+            self.waiting.get_nowait()
+        for _ in range(self.waiting.maxsize // AHEAD):  # room is left for as many again, from whoever prepares
+            self.waiting.put_nowait(None)

@@ -6,8 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
 
 from sensecf_openai.prices import Price
 
@@ -17,7 +16,7 @@ PER_MESSAGE = 16  # tokens by which a message is framed, at most
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """Everything that can change an answer. `rung` is how the answer's form is asked for, see `dialect`."""
+    """Everything that can change an answer."""
 
     endpoint: str
     model: str
@@ -25,27 +24,28 @@ class Request:
     temperature: float | None
     seed: int | None
     max_tokens: int
-    response_format: Mapping[str, Any] | None
+    response_format: str  # as JSON; empty if there is none
     template: str  # name and hash
     sample: int
 
     @cached_property
     def text(self) -> str:
         """As a cache keeps it."""
-        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return json.dumps(content, sort_keys=True, ensure_ascii=False)
+        return _written({name: getattr(self, name) for name in self.__dataclass_fields__})
 
     @cached_property
     def key(self) -> str:
-        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+        """A hash of it all. Long texts, which many requests share, go in by their own hashes."""
+        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        content["messages"] = [(m["role"], _digest(m["content"])) for m in self.messages]
+        content["response_format"] = _digest(self.response_format)
+        return hashlib.sha256(_written(content).encode()).hexdigest()
 
     @cached_property
     def bytes(self) -> int:
         """How long the prompt is, with the form asked for, which providers put in it."""
-        written = [m["content"] for m in self.messages]
-        if self.response_format is not None:
-            written.append(json.dumps(self.response_format))
-        return sum(len(text.encode("utf-8", "surrogatepass")) for text in written)
+        texts = [self.response_format, *(m["content"] for m in self.messages)]
+        return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
     def most(self, price: Price) -> float:
         """What it may cost at most: no token is shorter than a byte."""
@@ -86,3 +86,12 @@ class Answer:
 def estimated_tokens(length: int) -> int:
     """A guess at the tokens of a text of so many bytes."""
     return -(-length // CHARACTERS_PER_TOKEN)
+
+
+def _written(content: object) -> str:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False)
+
+
+@lru_cache(maxsize=256)
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

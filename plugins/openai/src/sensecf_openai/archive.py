@@ -6,7 +6,6 @@ There is no secret in it: requests are kept without headers, and answers were cl
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields
@@ -14,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from sensecf_bench.errors import BenchError
-from sensecf_openai.answers import Answer
+from sensecf_openai.answers import Answer, Request
 from sensecf_openai.cache import FILE, AnswerCache, Entry
 
 LOGS = "cells/*/output-*.log"
 NAMES = {f.name for f in fields(Answer)}
+ASKED = {f.name for f in fields(Request)}
 
 
 class ArchiveError(BenchError):
@@ -106,9 +106,11 @@ def _read(source: Path) -> Iterator[Entry]:
 
 def _entry(content: dict[str, Any]) -> Entry:
     """A line that was not tampered with: its key is the hash of its request."""
-    text = json.dumps(content["request"], sort_keys=True, ensure_ascii=False)
-    if hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() != content["key"]:
+    if set(content["request"]) != ASKED:
+        raise ValueError("the request has other fields than a request has")
+    request = Request(**content["request"])
+    if request.key != content["key"]:
         raise ValueError("the key is not the hash of the request")
     if set(content["answer"]) != NAMES:
         raise ValueError("the answer has other fields than an answer has")
-    return content["key"], text, Answer(**content["answer"])
+    return request.key, request.text, Answer(**content["answer"])

@@ -6,6 +6,7 @@ temperature is not asked at another one.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -61,15 +62,16 @@ class Dialect:
         return learnt != used
 
 
-def response_formats(prompt: Prompt) -> dict[str, dict[str, Any] | None]:
-    """What to ask for on each rung. The schema is the same for all queries, so that a server compiles it once."""
+def response_formats(prompt: Prompt) -> dict[str, str]:
+    """What to ask for on each rung, as JSON. The schema is the same for all queries: a server compiles it once."""
     return {
         "schema": _schema(prompt.json_schema()),
         "schema-without-bounds": _schema(prompt.json_schema(bounds=False)),
-        "json": {"type": "json_object"},
-        "plain": None,
+        "json": json.dumps({"type": "json_object"}),
+        "plain": "",
     }
 
 
-def _schema(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "json_schema", "json_schema": {"name": "counterfactual", "strict": True, "schema": schema}}
+def _schema(schema: dict[str, Any]) -> str:
+    named = {"name": "counterfactual", "strict": True, "schema": schema}
+    return json.dumps({"type": "json_schema", "json_schema": named}, ensure_ascii=False)

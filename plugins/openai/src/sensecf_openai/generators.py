@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sensecf_bench import CounterfactualBatch, Generator, Unavailable, Usage
-from sensecf_bench.prompting import Brief, Prompt, Shot, Unparsable, choose_shots
+from sensecf_bench.prompting import Brief, Prompt, Shot, choose_shots
 from sensecf_openai.keys import find_key
 from sensecf_openai.options import FewShotOptions, GPTOptions
 
@@ -35,7 +35,7 @@ class GPT(Generator):
     needs: ClassVar[frozenset[str]] = frozenset({"network", "paid"})
     lane: ClassVar[Literal["cpu", "gpu", "io"]] = "io"
     batch_size: ClassVar[int | None] = None
-    preload: ClassVar[tuple[str, ...]] = ("openai", "jinja2")
+    preload: ClassVar[tuple[str, ...]] = ("openai.types.chat", "openai.resources.chat", "jinja2")
     Options = GPTOptions
 
     @property
@@ -161,16 +161,11 @@ class GPT(Generator):
         """The rows that the samples propose, each once."""
         rows: list[Mapping[str, Any]] = []
         for sample in result.samples:
-            answer, why = sample.answer, sample.answer.flaw
-            if not why:
-                try:
-                    row = self._prompt.parse(answer.text, query.row).row
-                except Unparsable as error:
-                    why = error.why
-                else:
-                    rows += [row] if row not in rows else []
+            row, answer = sample.reading.row, sample.answer
+            if row is not None and row not in rows:
+                rows.append(row)
             note = {"query": query.id, "sample": sample.number, "answer": sample.request.key, "model": answer.model}
-            _note({**note, "from_cache": sample.from_cache, "counted": answer.counted, "unread": why})
+            _note({**note, "from_cache": sample.from_cache, "counted": answer.counted, "flaw": sample.reading.flaw})
         return rows
 
 
