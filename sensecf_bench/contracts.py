@@ -239,6 +239,7 @@ class Generator(Plugin, ABC):
     requirements: ClassVar[tuple[str, ...]] = ()  # of the environment it runs in, as pip reads them: "NICEx==0.2.3"
     lane: ClassVar[Literal["cpu", "gpu", "io"]] = "cpu"  # what it waits for; "io" is asked about all people at once
     batch_size: ClassVar[int | None] = 1  # queries in one call of `generate`; None takes a whole shard
+    named_options: ClassVar[tuple[str, ...]] = ()  # options that stand beside its name even at their defaults
     preload: ClassVar[tuple[str, ...]] = ()  # modules worth importing once rather than in every process
     sentinel: ClassVar[bool] = False  # a calibration row of the table, never ranked
 

@@ -55,6 +55,8 @@ class SharedPurse:
     @contextmanager
     def _held(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self.file, timeout=PATIENCE, isolation_level=None)) as book:
+            book.execute("PRAGMA journal_mode=WAL")  # one write to disk instead of several
+            book.execute("PRAGMA synchronous=NORMAL")
             book.execute(TABLE)
             book.execute("BEGIN IMMEDIATE")
             try:

@@ -72,3 +72,8 @@ def test_with_more_money_it_goes_on_where_it_was(settings, tmp_path):
     asked = (tmp_path / "cache" / "answers").read_text().split()
     assert len(asked) == 7  # the finished shard of two is not asked again, the half-finished one is
     assert len(set(asked)) == 6
+
+
+def test_options_that_a_generator_wants_named_stand_on_the_leaderboard_at_their_defaults_too(settings, tmp_path):
+    run = api.run(settings(generators=("remote",), may_share=("secret",)), tmp_path / "run")
+    assert "\n| remote (host=models.example.org) |" in (run.folder / "leaderboard.md").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,7 +83,8 @@ def run(
         planned = api.plan(settings)[0]
         _show_plan(planned, out or api.default_folder(settings))
         for name, usd in api.estimate(planned).items():
-            typer.echo(f"  {name} may cost up to {usd:.2f} USD, what its cache holds left aside")
+            cost = "an unknown amount" if math.isnan(usd) else f"up to {usd:.2f} USD"
+            typer.echo(f"  {name} may cost {cost}, what its cache holds left aside")
         return
     from sensecf_bench.cli.progress import progress
 

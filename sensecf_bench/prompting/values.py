@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -112,9 +113,13 @@ def _raw(feature: Feature, code: float) -> Any:
 def _says(feature: Feature, text: str, number: float) -> bool:
     low, high = feature.bounds
     read = float(text)
-    alone = FeatureSchema((feature,))
     inside = (low is None or read >= low) and (high is None or read <= high)
-    return inside and not alone.changed(np.array([[read]]), np.array([[number]]))[0, 0]
+    return inside and not _alone(feature).changed(np.array([[read]]), np.array([[number]]))[0, 0]
+
+
+@functools.lru_cache(1024)
+def _alone(feature: Feature) -> FeatureSchema:
+    return FeatureSchema((feature,))
 
 
 def _decimals(precision: float) -> int:

@@ -226,9 +226,14 @@ def _gradient_notes(summary: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _chosen_options(cell: CellSpec) -> dict[str, Any]:
-    """The options that differ from the generator's defaults."""
-    defaults = cell.generator_class.Options().model_dump(mode="json")
-    return {name: value for name, value in cell.generator.options.items() if value != defaults.get(name)}
+    """The options that differ from the generator's defaults, and those that it wants named in any case."""
+    cls = cell.generator_class
+    defaults = cls.Options().model_dump(mode="json")
+    return {
+        name: value
+        for name, value in cell.generator.options.items()
+        if name in cls.named_options or value != defaults.get(name)
+    }
 
 
 def _estimates(estimates: Mapping[str, Estimate]) -> dict[str, Any]:

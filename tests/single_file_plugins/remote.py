@@ -9,6 +9,7 @@ class Remote(Generator):
 
     name = "remote"
     needs = frozenset({"network"})
+    named_options = ("host",)
 
     class Options(PluginOptions):
         host: str = "models.example.org"
