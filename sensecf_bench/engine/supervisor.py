@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import signal
 import threading
 import time
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sensecf_bench.schema import Matrix
 
 SLACK = 1.0
+LONGEST_WAIT = 1e6  # seconds; the operating system counts milliseconds in 32 bits
 
 
 class ChildTimeoutError(Exception):
@@ -131,8 +133,10 @@ class Supervisor:
     def _converse(self, message: Message, deadline: float) -> Message:
         """Say something, serve predictions, and return the first other thing that is said. Raises TimeoutError."""
         send(self._pipe, message)
+        waiting = select.poll()  # `Connection.poll` would set up a selector for every prediction
+        waiting.register(self._pipe.fileno(), select.POLLIN)
         while True:
-            if not self._pipe.poll(max(0.0, deadline - time.monotonic())):
+            if not waiting.poll(1000 * min(max(0.0, deadline - time.monotonic()), LONGEST_WAIT)):
                 raise TimeoutError
             reply = receive(self._pipe)
             if reply.kind not in ("predict", "differentiate"):
