@@ -1,6 +1,7 @@
 """Restricted data, money, and what outlives a run."""
 
 import pytest
+import yaml
 
 from sensecf_bench import api
 from sensecf_bench.engine.config import RunConfig
@@ -33,6 +34,20 @@ def test_a_restricted_dataset_is_not_sent_away(settings):
     assert skipped.fix == "if you may all the same: --i-may-share secret"
     with pytest.raises(NothingRan, match="may not be passed on"):
         api.run(settings(generators=("remote",)))
+
+
+def test_a_table_of_ones_own_may_be_restricted(settings, tmp_path):
+    file = tmp_path / "people.yaml"
+    described = {"name": "people", "file": "people.csv", "target": "ill", "classes": ["no", "yes"], "undesired": "yes"}
+    features = [{"name": "age", "kind": "integer"}]
+    file.write_text(yaml.safe_dump({**described, "features": features, "restricted": "patients said no"}))
+    own = settings(generators=("remote",), datasets=(f"table:{file}", "breast-cancer"))
+    planned, _ = api.plan(own)
+    assert {c.context.dataset.name for c in planned.cells} == {"breast-cancer"}
+    (skipped,) = planned.skipped
+    assert "(patients said no)" in skipped.reason
+    assert skipped.fix.endswith(f"--i-may-share table:{file.stem}")
+    assert len(api.plan(own.model_copy(update={"may_share": (f"table:{file.stem}",)}))[0].cells) == 2
 
 
 def test_other_datasets_and_machines_of_ones_own_are_not_affected(settings):

@@ -34,6 +34,7 @@ class TableFile(BaseModel):
     id: str | None = None  # column of unique ids; the row number if left out
     source: str = ""
     licence: str = ""
+    restricted: str = ""  # why its rows may not be passed on; empty where they may
     features: tuple[Feature, ...]
 
     @field_validator("name")
@@ -59,10 +60,18 @@ class UserTable(Dataset):
     class Options(PluginOptions):
         schema_file: Path | None = None
 
-    def load(self) -> Table:
-        path = self.options.schema_file
+    def restricted(self) -> str:
+        return read_table_file(self._path).restricted
+
+    @property
+    def _path(self) -> Path:
+        path: Path | None = self.options.schema_file
         if path is None:
             raise SchemaError("dataset 'table' needs a schema file", "write `--datasets table:FILE.yaml`")
+        return path
+
+    def load(self) -> Table:
+        path = self._path
         described = read_table_file(path)
         frame = read_frame(path.parent / described.file)
         if described.target not in frame.columns:

@@ -33,8 +33,9 @@ def refusals(
     for name in may_share:
         if name not in labels:
             raise UnknownNameError("dataset to share", name, labels, "name a dataset of this run")
-    restricted = [(d, why) for d in datasets if d.label not in may_share and (why := d.make().restricted())]
-    remote = [(g, host) for g in generators if restricted and (host := g.make().recipient())]
+    remote = [(g, host) for g in generators if (host := g.make().recipient())]
+    closed = [d for d in datasets if remote and d.label not in may_share]
+    restricted = [(d, why) for d in closed if (why := d.make().restricted())]
     return {
         (d.key, g.key): Skipped(
             g.name,
