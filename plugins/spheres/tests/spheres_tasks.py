@@ -1,10 +1,9 @@
 """Tasks and queries made by hand: a table of every kind of feature and rule, and classifiers that can be read."""
 
-from pathlib import Path
-
 import numpy as np
 
-from sensecf_bench import Feature, FeatureSchema, QueryBatch, Task
+from sensecf_bench import Feature, FeatureSchema
+from sensecf_bench.testing import hand_made
 
 FEATURES = (
     Feature(name="dose", kind="continuous", bounds=(0, 10), precision=0.5),
@@ -68,43 +67,13 @@ def nobody(rows):
 
 
 def task_of(schema, predict_proba, seconds=30.0, access="label"):
-    return Task(
-        schema=schema,
-        classes=("no", "yes"),
-        target=1,
-        seed=0,
-        k=1,
-        seconds_per_query=seconds,
-        scratch=Path(),
-        access=access,
-        predictor=predict_proba,
-        _train=ROWS,
-        _train_labels=np.zeros(len(ROWS), dtype=np.int64),
-    )
+    labels = np.zeros(len(ROWS), dtype=np.int64)
+    return hand_made.task_of(schema, ROWS, labels, predict_proba, seconds_per_query=seconds, access=access)
 
 
 def queries_of(schema, asked, target=1):
-    ids = tuple(f"q{i}" for i in range(len(asked)))
-    current = np.full(len(asked), 1 - target)
-    return QueryBatch(schema, ids, asked, current, 1 - current, np.arange(7, 7 + len(asked), dtype=np.uint64))
+    seeds = np.arange(7, 7 + len(asked), dtype=np.uint64)
+    return hand_made.queries_of(schema, asked, np.full(len(asked), 1 - target), seeds)
 
 
 ASKED = ROWS[healthy(ROWS)[:, 1] < 0.5][:25]
-
-
-class Counted:
-    """A predictor that notes the rows of each call."""
-
-    def __init__(self, predict_proba):
-        self.predict_proba = predict_proba
-        self.calls = []
-
-    def __call__(self, rows):
-        self.calls.append(len(rows))
-        return self.predict_proba(rows)
-
-
-def answers_of(generator, queries):
-    """Answers by query id, in internal coding."""
-    frame = generator.generate(queries)
-    return dict(zip(frame["query_id"], queries.schema.encode(frame), strict=True))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from reference import growing_spheres
 from sensecf_spheres import GrowingSpheres
-from spheres_tasks import ASKED, SCHEMA, answers_of, healthy, queries_of, task_of
+from spheres_tasks import ASKED, SCHEMA, healthy, queries_of, task_of
 
 from sensecf_bench import Feature, FeatureSchema
+from sensecf_bench.testing.hand_made import answers_of
 
 
 def rings(rows):

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from sensecf_spheres import GrowingSpheres
 from sensecf_spheres.shells import draw
 from sensecf_spheres.space import Space
-from spheres_tasks import ASKED, ROWS, SCHEMA, Counted, answers_of, healthy, nobody, queries_of, task_of
+from spheres_tasks import ASKED, ROWS, SCHEMA, healthy, nobody, queries_of, task_of
 
 from sensecf_bench import Feature, FeatureSchema
 from sensecf_bench.admission import broken_rules
 from sensecf_bench.testing import local_setting
+from sensecf_bench.testing.hand_made import Counted, answers_of
 
 SPACE = Space.of(SCHEMA)
 quick = settings(max_examples=40, deadline=None)

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sensecf_wachter import Wachter
 from sensecf_wachter.space import deviations
-from wachter_tasks import Smooth, answers_of, linear, queries_of, task_of
+from wachter_tasks import Smooth, linear, queries_of, task_of
 
 from sensecf_bench import Feature, FeatureSchema
+from sensecf_bench.testing.hand_made import answers_of
 
 
 def table(scales, seed=0):

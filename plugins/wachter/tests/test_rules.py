@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sensecf_wachter import Wachter
 from sensecf_wachter.space import Space
-from wachter_tasks import ASKED, DRUG, ROWS, SCHEMA, Nobody, Smooth, answers_of, health, queries_of, task_of
+from wachter_tasks import ASKED, DRUG, ROWS, SCHEMA, Nobody, Smooth, health, queries_of, task_of
 
 from sensecf_bench import FeatureSchema, Generator
 from sensecf_bench.admission import broken_rules
 from sensecf_bench.generators import NearestOpposite
 from sensecf_bench.testing import local_setting
+from sensecf_bench.testing.hand_made import answers_of
 
 quick = settings(max_examples=25, deadline=None)
 

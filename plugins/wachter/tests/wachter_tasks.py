@@ -1,10 +1,9 @@
 """Tasks and queries made by hand: a table of every kind of feature and rule, and classifiers whose slopes are known."""
 
-from pathlib import Path
-
 import numpy as np
 
-from sensecf_bench import Feature, FeatureSchema, QueryBatch, Task
+from sensecf_bench import Feature, FeatureSchema
+from sensecf_bench.testing import hand_made
 
 FEATURES = (
     Feature(name="dose", kind="continuous", bounds=(0, 10), precision=0.5),
@@ -85,32 +84,14 @@ def linear(weights, shift=0.0):
 
 def task_of(schema, model, seconds=30.0, train=None, target=1):
     train = ROWS if train is None else train
-    return Task(
-        schema=schema,
-        classes=("no", "yes"),
-        target=target,
-        seed=0,
-        k=1,
-        seconds_per_query=seconds,
-        scratch=Path(),
-        access="gradient",
-        predictor=model.predict_proba,
-        differentiator=model.gradient,
-        _train=train,
-        _train_labels=np.zeros(len(train), dtype=np.int64),
-    )
+    labels = np.zeros(len(train), dtype=np.int64)
+    settings = {"seconds_per_query": seconds, "target": target, "differentiator": model.gradient}
+    return hand_made.task_of(schema, train, labels, model.predict_proba, **settings)
 
 
 def queries_of(schema, asked, target=1):
-    ids = tuple(f"q{i}" for i in range(len(asked)))
-    current = np.full(len(asked), 1 - target)
-    return QueryBatch(schema, ids, asked, current, 1 - current, np.arange(7, 7 + len(asked), dtype=np.uint64))
+    seeds = np.arange(7, 7 + len(asked), dtype=np.uint64)
+    return hand_made.queries_of(schema, asked, np.full(len(asked), 1 - target), seeds)
 
 
 ASKED = ROWS[health(ROWS) < 0][:25]
-
-
-def answers_of(generator, queries):
-    """Answers by query id, in internal coding."""
-    frame = generator.generate(queries)
-    return dict(zip(frame["query_id"], queries.schema.encode(frame), strict=True))
