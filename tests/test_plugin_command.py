@@ -186,6 +186,8 @@ def test_templates_are_part_of_the_wheel(tmp_path):
 
     package = Path(sensecf_bench.__file__).parent
     templates = [p for p in (package / "templates").rglob("*") if p.is_file()]
-    assert len(templates) == 9
-    ignored = subprocess.run(["git", "check-ignore", *map(str, templates)], capture_output=True, text=True, cwd=package)
-    assert ignored.stdout == ""  # what git ignores, hatch leaves out
+    assert len(templates) == 9  # in an installed wheel, too
+    if package.parent == Path(__file__).resolve().parents[1]:
+        words = ["git", "check-ignore", *map(str, templates)]
+        ignored = subprocess.run(words, capture_output=True, text=True, cwd=package)
+        assert ignored.stdout == ""  # what git ignores, hatch leaves out

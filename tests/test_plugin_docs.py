@@ -50,6 +50,9 @@ def test_a_recording_agrees_with_itself_and_with_nothing_else():
     assert agrees(step.said, "hello world, it is 5 o'clock\n")
     assert not agrees(step.said, "hello world, it is 5 o'clock.\n")
     assert not agrees(step.said, "hello, it is 5 o'clock\n")
+    (open_ended,) = steps("$ say more\nhello\n…\n")
+    assert agrees(open_ended.said, "hello\n") and agrees(open_ended.said, "hello\nworld\n")
+    assert not agrees(open_ended.said, "well, hello\n")
 
 
 def test_from_nothing_to_a_row_on_the_leaderboard(machine):
