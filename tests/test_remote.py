@@ -72,7 +72,7 @@ def test_a_run_stops_before_the_call_that_would_exceed_its_budget(settings, tmp_
     config = settings(generators=("spender",), shard_size=2, max_cost_usd=1.2, cache=tmp_path / "cache")
     run = api.run(config, tmp_path / "run")
     (failure,) = run.failed
-    assert "OverBudgetError" in failure
+    assert failure.count("OverBudgetError") == failure.count("fix: ") == 1
     assert "--max-cost-usd" in failure
     assert SharedPurse(tmp_path / "run" / "spending.sqlite", None).gone() == 0.75  # 0.25 each, 0.5 needed ahead
     asked = (tmp_path / "cache" / "answers").read_text().split()

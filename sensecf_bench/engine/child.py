@@ -196,13 +196,11 @@ def _broken(why: str) -> Message:
 
 
 def _failure(error: BaseException) -> Message:
-    text = "".join(traceback.format_exception(error))
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     sys.stderr.write(text)
-    why = f"{type(error).__name__}: {error}"[:1000]
-    return Message(
-        "penniless" if isinstance(error, OverBudgetError) else "raised",
-        {"why": why, "traceback": text[-LONGEST_TRACEBACK:]},
-    )
+    if isinstance(error, OverBudgetError):
+        return Message("penniless", {"why": error.message})
+    return Message("raised", {"why": f"{type(error).__name__}: {error}"[:1000], "traceback": text[-LONGEST_TRACEBACK:]})
 
 
 def redirect_output(log: str) -> None:

@@ -123,7 +123,9 @@ class Supervisor:
         finally:
             watchdog.cancel()
         if reply.kind == "penniless":
-            raise OverBudgetError(reply.content["why"], "raise --max-cost-usd and repeat the command")
+            raise OverBudgetError(
+                reply.content["why"], "raise --max-cost-usd and repeat the command: finished work is kept"
+            )
         if reply.kind == "raised":
             raise ChildRaisedError(reply.content["why"])
         if reply.kind != wanted:
