@@ -283,8 +283,9 @@ def test_other_pythons_give_the_same_answers(version, own_home, tmp_path):
         pytest.skip(f"there is no python{version} here; set PYTHON{version.replace('.', '_')} to the path of one")
     environment = build(Recipe("abroad", (), python=python))
     assert environment.version.startswith(version)
-    run = api.run(
-        config(generators=("at-home", "abroad"), environments={"abroad": environment.python}), tmp_path / "run"
-    )
+    names = ("abroad", "raises-abroad")
+    settings = config(generators=("at-home", *names), environments=dict.fromkeys(names, environment.python))
+    run = api.run(settings, tmp_path / "run")
+    assert set(run.queries.set_index("cf_generator").loc["raises-abroad", "cf_reason"]) == {"raised"}
     assert len(answers(run, "abroad")) == 8
     assert answers(run, "abroad").equals(answers(run, "at-home"))

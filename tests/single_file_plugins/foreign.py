@@ -66,6 +66,13 @@ class Hangs(AtHome):
         time.sleep(3600)
 
 
+class Raises(AtHome):
+    name = "raises-abroad"
+
+    def generate(self, queries):
+        raise ValueError("no answer")
+
+
 class TellsWhereItIs(AtHome):
     name = "tells-where-it-is"
 
@@ -87,4 +94,4 @@ class NotThere(AtHome):
 
 @hookimpl
 def sensecf_generators():
-    return [AtHome, Abroad, Crashes, Hangs, TellsWhereItIs, NotThere]
+    return [AtHome, Abroad, Crashes, Hangs, Raises, TellsWhereItIs, NotThere]

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -105,21 +104,23 @@ def test_an_archive_that_was_tampered_with_is_refused(tmp_path, capsys):
     assert main(["export", str(tmp_path / "nowhere"), str(file)]) == 2
 
 
-def _write_many(folder, number):
-    cache = AnswerCache(folder)
-    for i in range(100):
-        cache.put(f"key-{i}", "{}", replace(ANSWER, text=f"from {number}"))
-    cache.close()
+WRITE_MANY = """
+import json, sys
+from pathlib import Path
+from sensecf_openai.cache import AnswerCache, Answer
+folder, number, answer = sys.argv[1:]
+cache = AnswerCache(Path(folder))
+for i in range(100):
+    cache.put(f"key-{i}", "{}", Answer(**{**json.loads(answer), "text": f"from {number}"}))
+cache.close()
+"""
 
 
 def test_many_processes_share_one_cache(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write_many, args=(tmp_path, n)) for n in range(4)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-        assert writer.exitcode == 0
+    answer = json.dumps(asdict(ANSWER))
+    words = [[sys.executable, "-c", WRITE_MANY, str(tmp_path), str(n), answer] for n in range(4)]
+    writers = [subprocess.Popen(command) for command in words]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0, 0]
     cache = AnswerCache(tmp_path)
     assert len(list(cache.entries())) == 100
     before = cache.get("key-0")

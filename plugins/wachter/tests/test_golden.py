@@ -6,7 +6,7 @@ per MAD goes as far as it may, then the next, until the score is 0.
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sensecf_wachter import Wachter
 from sensecf_wachter.space import deviations
@@ -72,6 +72,7 @@ def test_a_feature_may_not_go_the_wrong_way():
     np.testing.assert_allclose(row / unit, [0.0, -1.0], atol=5e-3)
 
 
+FARTHEST = 12  # MADs: beyond, the steps may not suffice, as the README says
 weights = st.lists(st.floats(-3, 3).filter(lambda w: abs(w) > 0.1), min_size=2, max_size=6)
 
 
@@ -91,6 +92,7 @@ def test_the_cost_is_that_of_a_fractional_knapsack(weights, shift, scale, room, 
     schema = schema_of(train, **bounds)
     unit_here = deviations(train)
     best = knapsack(slopes, shift, np.zeros(d), unit_here, low, -low)
+    assume(np.abs(best / unit_here).sum() <= FARTHEST)
     row = answer(schema, train, linear(slopes, shift), np.zeros(d))
     assert row is not None
     assert np.abs(row / unit_here).sum() <= 1.05 * np.abs(best / unit_here).sum() + 1e-3
