@@ -86,15 +86,15 @@ def _entries(kind: PluginKind, registry: Registry) -> list[dict[str, Any]]:
 
 
 def _generator_facts(name: str, registry: Registry) -> dict[str, Any]:
-    from sensecf_bench.engine.environments import environment_for
+    from sensecf_bench.engine.environments import built_for
 
     cls = registry.generator(name)
     facts: dict[str, Any] = {"access": cls.access, "needs": [], "available": True}
     try:
         facts["needs"] = sorted(cls.needs)
-        environment = environment_for(cls, None, registry.get("generator", name).file)
-        if environment is not None:
-            facts["environment"] = environment.python
+        python = built_for(cls, registry.get("generator", name).file)
+        if python is not None:
+            facts["environment"] = str(python)
         else:
             cls().available()
     except Unavailable as bows_out:

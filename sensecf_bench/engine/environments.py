@@ -51,20 +51,30 @@ class Environment:
 
 
 def environment_for(cls: type[Generator], chosen: Path | None, file: str = "") -> Environment | None:
-    """The environment a generator runs in; None is the harness's own. `file` is the single-file plugin it comes from. Raises Unavailable when its requirements are met
-    nowhere, ConfigError when the interpreter that was chosen is none."""
+    """The environment a generator runs in; None is the harness's own. `file` is the single-file plugin it comes from.
+
+    Raises Unavailable when its requirements are met nowhere, ConfigError when the interpreter that was chosen is none.
+    """
     if chosen is not None:
         environment = inspect(str(chosen))
         _refuse_unmet(cls.requirements, environment)
         return environment
+    python = built_for(cls, file)
+    if python is None:
+        return None
+    environment = inspect(str(python))
+    _refuse_unmet(cls.requirements, environment)
+    return environment
+
+
+def built_for(cls: type[Generator], file: str = "") -> Path | None:
+    """The interpreter of the environment that was built for a generator, if its requirements are not met here; it is not
+    started. Raises Unavailable when there is none."""
     missing = unmet(cls.requirements, _installed_here)
     if not missing:
         return None
-    python = home(cls.name) / "bin" / "python"
     if (home(cls.name) / READY).exists():
-        environment = inspect(str(python))
-        _refuse_unmet(cls.requirements, environment)
-        return environment
+        return home(cls.name) / "bin" / "python"
     create = f"sensecf-bench plugin env create {cls.name}" + (f" --plugin {file}" if file else "")
     raise Unavailable(f"needs {', '.join(missing)}", f"give it an environment of its own: {create}")
 
