@@ -12,9 +12,9 @@ import pytest
 
 from sensecf_bench import api
 from sensecf_bench.engine import environments
-from sensecf_bench.engine.building import Recipe, build, is_ready, requirements_of
+from sensecf_bench.engine.building import Recipe, build, requirements_of
 from sensecf_bench.engine.config import RunConfig, build_config, parse_environments
-from sensecf_bench.engine.environments import environment_for, home, inspect, unmet
+from sensecf_bench.engine.environments import environment_for, home, inspect, is_ready, unmet
 from sensecf_bench.errors import ConfigError, EnvironmentBuildError, NothingRan, Unavailable, UnknownNameError
 from sensecf_bench.generators import NearestOpposite
 from sensecf_bench.registry import discover

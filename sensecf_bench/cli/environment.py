@@ -22,14 +22,14 @@ def create(
     plugin: Annotated[list[Path] | None, typer.Option(help="A single-file plugin to load.")] = None,
 ) -> None:
     """Build the environment of a generator from what it requires. It is then used whenever this one lacks that."""
-    from sensecf_bench.engine.building import Recipe, build, is_ready, requirements_of
-    from sensecf_bench.engine.environments import inspect
+    from sensecf_bench.engine.building import Recipe, build, requirements_of
+    from sensecf_bench.engine.environments import inspect, interpreter, is_ready
     from sensecf_bench.registry import discover
 
     registry = discover(plugin or ())
     registry.refuse_mistakes()
     recipe = Recipe(generator, requirements_of(registry.get("generator", generator)), python, constraint)
-    there = recipe.folder / "bin" / "python"
+    there = interpreter(generator)
     if is_ready(generator) and not renew:
         environment = inspect(str(there))
         typer.echo(f"{there} is there already; --renew builds it anew")
@@ -48,11 +48,10 @@ def create(
 @app.command("list")
 def list_() -> None:
     """List the environments that were built, each with the generator it is for and its Python."""
-    from sensecf_bench.engine.building import is_ready
-    from sensecf_bench.engine.environments import home, inspect
+    from sensecf_bench.engine.environments import home, inspect, interpreter, is_ready
 
     folder = home("").resolve()
     for found in sorted(folder.iterdir()) if folder.is_dir() else []:
-        python = found / "bin" / "python"
+        python = interpreter(found.name)
         state = f"Python {inspect(str(python)).version}" if is_ready(found.name) else "unfinished: create it again"
         typer.echo(f"{found.name}  {python}  {state}")

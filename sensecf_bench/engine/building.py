@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensecf_bench.engine.environments import HANDED_OUT, READY, Environment, home, inspect
+from sensecf_bench.engine.environments import HANDED_OUT, READY, Environment, home, inspect, interpreter
 from sensecf_bench.errors import EnvironmentBuildError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def build(recipe: Recipe) -> Environment:
     shutil.rmtree(recipe.folder, ignore_errors=True)
     recipe.folder.parent.mkdir(parents=True, exist_ok=True)
     _do([recipe.python, "-m", "venv", str(recipe.folder)], "no environment could be made")
-    python = recipe.folder / "bin" / "python"
+    python = interpreter(recipe.generator)
     limits = ["-c", str(recipe.constraints)] if recipe.constraints else []
     wanted = [*recipe.requirements, *_not_named(recipe.requirements)]
     _do([str(python), "-m", "pip", "install", "--disable-pip-version-check", *limits, *wanted], "pip failed")
@@ -66,11 +66,6 @@ def build(recipe: Recipe) -> Environment:
     }
     (recipe.folder / READY).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return environment
-
-
-def is_ready(generator: str) -> bool:
-    """Whether an environment was built to the end."""
-    return (home(generator) / READY).exists()
 
 
 def _not_named(requirements: Sequence[str]) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import json
 import os
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensecf_bench.engine.foreign import FOLDER
+from sensecf_bench.engine.versions import installed
 from sensecf_bench.errors import ConfigError, Unavailable
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def environment_for(cls: type[Generator], chosen: Path | None, file: str = "") -
 def built_for(cls: type[Generator], file: str = "") -> Path | None:
     """The interpreter of the environment that was built for a generator, if its requirements are not met here; it is not
     started. Raises Unavailable when there is none."""
-    missing = unmet(cls.requirements, _installed_here)
+    missing = unmet(cls.requirements, installed)
     if not missing:
         return None
-    if (home(cls.name) / READY).exists():
-        return home(cls.name) / "bin" / "python"
+    if is_ready(cls.name):
+        return interpreter(cls.name)
     create = f"sensecf-bench plugin env create {cls.name}" + (f" --plugin {file}" if file else "")
     raise Unavailable(f"needs {', '.join(missing)}", f"give it an environment of its own: {create}")
 
@@ -127,19 +127,22 @@ def home(generator: str) -> Path:
     return platformdirs.user_data_path("sensecf-bench") / "environments" / generator
 
 
+def interpreter(generator: str) -> Path:
+    """The Python of the environment that is built for a generator."""
+    return home(generator) / "bin" / "python"
+
+
+def is_ready(generator: str) -> bool:
+    """Whether its environment was built to the end."""
+    return (home(generator) / READY).exists()
+
+
 def _refuse_unmet(requirements: Sequence[str], environment: Environment) -> None:
     if missing := unmet((*HANDED_OUT, *requirements), environment.version_of):
         named = " ".join(f"'{r.partition(' (')[0]}'" for r in missing)
         raise Unavailable(
             f"{environment.python} lacks {', '.join(missing)}", f"{environment.python} -m pip install {named}"
         )
-
-
-def _installed_here(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _name(requirement: str) -> str:

@@ -137,12 +137,12 @@ def _generators(config: RunConfig, registry: Registry) -> tuple[list[Component],
 
 def _resolved(name: str, config: RunConfig, registry: Registry) -> Component:
     """A generator with its options and the environment it runs in. Raises Unavailable when it cannot run."""
-    cls = registry.generator(name)
+    registered, cls = registry.get("generator", name), registry.generator(name)
     asks = set(cls.needs) & MUST_BE_ALLOWED
     if missing := sorted(asks - set(config.allow)):
         raise Unavailable(f"needs {', '.join(missing)}", f"add --allow {','.join(sorted(asks))}")
     resolved = component("generator", name, config, registry)
-    environment = environment_for(cls, config.environments.get(name), registry.get("generator", name).file)
+    environment = environment_for(cls, config.environments.get(name), registered.file)
     if environment is not None:  # where it will be asked itself whether it is available
         versions = {**resolved.versions, **environment.versions(cls.requirements)}
         return replace(resolved, versions=versions, python=environment.python)

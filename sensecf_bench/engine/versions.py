@@ -20,6 +20,14 @@ def core_versions() -> dict[str, str]:
     return {**versions, "python": ".".join(platform.python_version_tuple()[:2])}
 
 
+def installed(distribution: str) -> str | None:
+    """The version of a distribution here; None where there is none."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def versions_of(registered: Registered) -> dict[str, str]:
     """Versions of whatever the class runs on: its own, its source's, its distribution's and of the libraries that
     declares. The source counts, because an installed plugin may be one that is being worked on."""
@@ -29,10 +37,7 @@ def versions_of(registered: Registered) -> dict[str, str]:
         for requirement in importlib.metadata.requires(registered.distribution) or []:
             library = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
             if "extra ==" not in requirement and library not in CORE_LIBRARIES:
-                try:
-                    versions[library] = importlib.metadata.version(library)
-                except importlib.metadata.PackageNotFoundError:
-                    versions[library] = "absent"
+                versions[library] = installed(library) or "absent"
     return versions
 
 

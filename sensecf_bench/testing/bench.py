@@ -9,9 +9,7 @@ import atexit
 import contextlib
 import json
 import shutil
-import socket
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +29,6 @@ from sensecf_bench.engine.supervisor import (
     ChildTimeoutError,
     Supervisor,
 )
-from sensecf_bench.errors import WorkersDiedError
 from sensecf_bench.testing import tables
 from sensecf_bench.testing.watched import NOTES, Watched
 
@@ -46,7 +43,6 @@ if TYPE_CHECKING:
 
 SECONDS_PER_QUERY = 20.0
 FIT_SECONDS = 120.0
-BIRTH_SECONDS = 60.0
 PRELOAD = ("pandas", "sensecf_bench.testing.watched")
 
 How = Literal["raised", "asked for more than its access", "crashed", "was killed", "broke the protocol"]
@@ -173,7 +169,6 @@ class Bench:
         preload = tuple(getattr(subject.cls, "preload", ()))
         if preload not in self._nurseries:
             self._nurseries[preload] = Nursery((*PRELOAD, *preload)).__enter__()
-            _wait_for(self._nurseries[preload].address)
         return self._nurseries[preload]
 
 
@@ -195,18 +190,6 @@ def interpreter_of(subject: Subject) -> str:
         return subject.python
     environment = environment_for(cast("type[Generator]", subject.cls), None)
     return "" if environment is None else environment.python
-
-
-def _wait_for(address: str) -> None:
-    """Return when a nursery that was just started takes callers; it may keep them waiting while it imports."""
-    deadline = time.monotonic() + BIRTH_SECONDS
-    while True:
-        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError), socket.socket(socket.AF_UNIX) as caller:
-            caller.connect(address)
-            return
-        if time.monotonic() > deadline:
-            raise WorkersDiedError("the process that generators are forked from did not start", "try again")
-        time.sleep(0.005)
 
 
 def _cell(subject: Subject, k: int, seconds: float, noise: int) -> CellSpec:
