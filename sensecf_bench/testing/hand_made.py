@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensecf_bench.contracts import CounterfactualBatch, FeatureSchema, Generator, QueryBatch, Task
+from sensecf_bench.contracts import CounterfactualBatch, Feature, FeatureSchema, Generator, QueryBatch, Task
 from sensecf_bench.schema import QUERY_ID
 
 if TYPE_CHECKING:
@@ -18,6 +18,36 @@ if TYPE_CHECKING:
     from sensecf_bench.schema import Matrix
 
 Predictor = Callable[["Matrix"], "Matrix"]
+EVERY_KIND = (
+    Feature(name="dose", kind="continuous", bounds=(0, 10), precision=0.5),
+    Feature(name="steps", kind="integer", bounds=(0, 20000), direction="increase"),
+    Feature(name="weight", kind="continuous", direction="decrease"),
+    Feature(name="smokes", kind="binary", levels=("no", "yes"), direction="decrease"),
+    Feature(name="fitness", kind="ordinal", levels=("low", "fair", "good", "top")),
+    Feature(name="drug", kind="categorical", levels=("a", "b", "c")),
+    Feature(name="age", kind="integer", mutable=False),
+    Feature(name="sleep", kind="continuous"),
+    Feature(name="visits", kind="integer", precision=5),
+)
+
+
+def rows_of_every_kind(n: int, seed: int = 0) -> Matrix:
+    """Random people, shape `(n, 9)`, with the features `EVERY_KIND`: all kinds, bounds, directions and precisions."""
+    random = np.random.default_rng(seed)
+    rows: Matrix = np.column_stack(
+        [
+            np.rint(random.uniform(0, 10, n) / 0.5) * 0.5,
+            random.integers(0, 20000, n),
+            random.normal(80, 15, n),
+            random.integers(0, 2, n),
+            random.integers(0, 4, n),
+            random.integers(0, 3, n),
+            random.integers(20, 90, n),
+            random.normal(7, 1, n),
+            random.integers(0, 60, n),
+        ]
+    ).astype(np.float64)
+    return rows
 
 
 def task_of(schema: FeatureSchema, rows: Matrix, labels: Classes, predict_proba: Predictor, **settings: Any) -> Task:

@@ -2,41 +2,12 @@
 
 import numpy as np
 
-from sensecf_bench import Feature, FeatureSchema
+from sensecf_bench import FeatureSchema
 from sensecf_bench.testing import hand_made
+from sensecf_bench.testing.hand_made import EVERY_KIND, rows_of_every_kind
 
-FEATURES = (
-    Feature(name="dose", kind="continuous", bounds=(0, 10), precision=0.5),
-    Feature(name="steps", kind="integer", bounds=(0, 20000), direction="increase"),
-    Feature(name="weight", kind="continuous", direction="decrease"),
-    Feature(name="smokes", kind="binary", levels=("no", "yes"), direction="decrease"),
-    Feature(name="fitness", kind="ordinal", levels=("low", "fair", "good", "top")),
-    Feature(name="drug", kind="categorical", levels=("a", "b", "c")),
-    Feature(name="age", kind="integer", mutable=False),
-    Feature(name="sleep", kind="continuous"),
-    Feature(name="visits", kind="integer", precision=5),
-)
-
-
-def rows_of(n, seed=0):
-    random = np.random.default_rng(seed)
-    return np.column_stack(
-        [
-            np.rint(random.uniform(0, 10, n) / 0.5) * 0.5,
-            random.integers(0, 20000, n),
-            random.normal(80, 15, n),
-            random.integers(0, 2, n),
-            random.integers(0, 4, n),
-            random.integers(0, 3, n),
-            random.integers(20, 90, n),
-            random.normal(7, 1, n),
-            random.integers(0, 60, n),
-        ]
-    ).astype(float)
-
-
-ROWS = rows_of(200)
-SCHEMA = FeatureSchema(FEATURES).with_scales(ROWS)
+ROWS = rows_of_every_kind(200)
+SCHEMA = FeatureSchema(EVERY_KIND).with_scales(ROWS)
 
 
 def health(rows):
