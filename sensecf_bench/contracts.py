@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from sensecf_bench.constraints import LinearConstraint
 from sensecf_bench.errors import AccessError, Unavailable
 from sensecf_bench.queries import CounterfactualBatch, QueryBatch, Usage
 from sensecf_bench.schema import Feature, FeatureSchema
@@ -36,6 +37,7 @@ __all__ = [
     "Feature",
     "FeatureSchema",
     "Generator",
+    "LinearConstraint",
     "MeanMetric",
     "Metric",
     "PluginOptions",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sensecf_bench.constraints import LinearConstraint
 from sensecf_bench.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -107,17 +108,38 @@ class Scales:
 
 @dataclass(frozen=True, eq=False)
 class FeatureSchema:
-    """The features of a table, in column order, with the distance scales of its training rows once those are known."""
+    """The features of a table, in column order, with the distance scales of its training rows once those are known, and
+    the constraints between features that every row keeps."""
 
     features: tuple[Feature, ...]
     scales: Scales | None = None
+    constraints: tuple[LinearConstraint, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.features:
             raise SchemaError("a schema needs at least one feature")
-        twice = sorted({n for n in self.names if self.names.count(n) > 1})
+        twice = _named_twice(self.names)
         if twice:
             raise SchemaError(f"feature named twice: {', '.join(twice)}", "give each feature its own name")
+        twice = _named_twice([c.name for c in self.constraints])
+        if twice:
+            raise SchemaError(f"constraint named twice: {', '.join(twice)}", "give each constraint its own name")
+        for constraint in self.constraints:
+            self._refuse_unfit(constraint)
+
+    def _refuse_unfit(self, constraint: LinearConstraint) -> None:
+        for name in constraint.features:
+            if name not in self.names:
+                raise SchemaError(
+                    f"constraint {constraint.name!r} is about {name!r}, which is no feature",
+                    f"the features are {', '.join(self.names[:20])}",
+                )
+            feature = self.features[self.names.index(name)]
+            if not feature.is_numeric:
+                raise SchemaError(
+                    f"constraint {constraint.name!r} is about {name!r}, which is {feature.kind}: levels cannot be added up",
+                    "constrain continuous and integer features only",
+                )
 
     # -- shape -------------------------------------------------------------------------------------------------
     @cached_property
@@ -156,19 +178,30 @@ class FeatureSchema:
         return np.array(low, dtype=np.float64), np.array(high, dtype=np.float64)
 
     # -- identity ----------------------------------------------------------------------------------------------
-    def to_json(self) -> list[dict[str, Any]]:
-        return [f.model_dump(mode="json") for f in self.features]
+    def to_json(self) -> dict[str, Any]:
+        """Features, and constraints where there are any, as plain JSON; scales are not in it."""
+        content: dict[str, Any] = {"features": [f.model_dump(mode="json") for f in self.features]}
+        if self.constraints:  # schemas without any keep the fingerprints that they had before there were constraints
+            content["constraints"] = [c.model_dump(mode="json") for c in self.constraints]
+        return content
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], scales: Scales | None = None) -> FeatureSchema:
+        """The schema that `to_json` wrote; anything else in the content is passed over."""
+        features = tuple(Feature.model_validate(f) for f in content["features"])
+        constraints = tuple(LinearConstraint.model_validate(c) for c in content.get("constraints", ()))
+        return cls(features, scales, constraints)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over features and scales: two tables with one fingerprint are measured with one ruler."""
-        payload: dict[str, Any] = {"features": self.to_json()}
+        """SHA-256 over features, constraints and scales: two tables with one fingerprint are measured with one ruler."""
+        payload = self.to_json()
         if self.scales is not None:
             payload["scales"] = [self.scales.low.tolist(), self.scales.high.tolist()]
         return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
 
     def json_schema(self) -> dict[str, Any]:
-        """JSON schema of one row in raw units, by feature name."""
+        """JSON schema of one row in raw units, by feature name. Constraints between features it cannot say."""
         properties: dict[str, Any] = {}
         for f in self.features:
             if f.is_numeric:
@@ -227,6 +260,26 @@ class FeatureSchema:
                 columns[f.name] = np.array(f.levels, dtype=object)[values.astype(np.intp)]
         return pd.DataFrame(columns)
 
+    # -- constraints between features ---------------------------------------------------------------------------
+    def breaks(self, constraint: LinearConstraint, rows: Matrix) -> Mask:
+        """Which rows of shape `(n, d)` break one of the schema's constraints, shape `(n,)`; a NaN breaks none."""
+        broken: Mask = constraint.excess(rows[:, self.columns(constraint)]) > RELATIVE_SLACK
+        return broken
+
+    def keeps(self, rows: Matrix) -> Mask:
+        """Which rows of shape `(n, d)` keep every constraint between features, shape `(n,)`: for generators that search.
+
+        Each feature's own bounds, direction and mutability are not looked at: see `hard_bounds` and `mutable`.
+        """
+        kept = np.ones(len(rows), dtype=bool)
+        for constraint in self.constraints:
+            kept &= ~self.breaks(constraint, rows)
+        return kept
+
+    def columns(self, constraint: LinearConstraint) -> list[int]:
+        """The positions of a constraint's features."""
+        return [self.names.index(name) for name in constraint.features]
+
     # -- comparing rows ----------------------------------------------------------------------------------------
     def with_scales(self, training_rows: Matrix) -> FeatureSchema:
         """The same schema with its distance scales frozen from the training rows, shape `(n, d)`."""
@@ -271,6 +324,10 @@ class FeatureSchema:
             else:
                 parts.append((column - self.frozen_scales().low[j]) / self._gower_span[j])
         return np.hstack(parts)
+
+
+def _named_twice(names: Sequence[str]) -> list[str]:
+    return sorted({n for n in names if names.count(n) > 1})
 
 
 def encode_column(feature: Feature, values: NDArray[Any]) -> tuple[Matrix, Mask]:

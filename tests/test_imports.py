@@ -76,7 +76,7 @@ def test_the_probe_sees_what_is_loaded():
 
 # -- which way imports run -------------------------------------------------------------------------------------------
 LAYERS = [
-    {"errors", "quiet", "leftovers"},
+    {"errors", "quiet", "leftovers", "constraints"},
     {"schema", "loading", "purse"},
     {"queries", "prompting"},
     {"admission", "judged", "contracts"},

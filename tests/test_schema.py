@@ -96,8 +96,8 @@ def test_a_schema_without_features_or_with_a_name_twice_is_refused():
 def test_features_survive_json_and_yaml(schema):
     as_json = json.loads(json.dumps(schema.to_json()))
     as_yaml = yaml.safe_load(yaml.safe_dump(schema.to_json(), allow_unicode=True))
-    for entries in (as_json, as_yaml):
-        again = FeatureSchema(tuple(Feature(**entry) for entry in entries))
+    for content in (as_json, as_yaml):
+        again = FeatureSchema.from_json(content)
         assert again.features == schema.features
         assert again.fingerprint == schema.fingerprint
 

@@ -27,7 +27,7 @@ from sensecf_bench.errors import OverBudgetError
 from sensecf_bench.loading import find_class
 from sensecf_bench.purse import SharedPurse
 from sensecf_bench.queries import QueryBatch
-from sensecf_bench.schema import QUERY_ID, Feature, FeatureSchema, Scales
+from sensecf_bench.schema import QUERY_ID, FeatureSchema, Scales
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -67,8 +67,7 @@ def _serve(pipe: Connection[Any, Any]) -> None:
 
 def _fit(model: _RemoteModel, message: Message) -> tuple[Generator, Task]:
     content, arrays = message.content, message.arrays
-    features = tuple(Feature.model_validate(f) for f in content["features"])
-    schema = FeatureSchema(features, Scales(arrays["low"], arrays["high"]))
+    schema = FeatureSchema.from_json(content["schema"], Scales(arrays["low"], arrays["high"]))
     cls = cast("type[Generator]", find_class(tuple(content["where"])))
     os.chdir(content["scratch"])
     purse = content["purse"]

@@ -18,7 +18,7 @@ from sensecf_bench.admission import Reason
 from sensecf_bench.contracts import classes_of
 from sensecf_bench.engine.files import CorruptError, write_atomically
 from sensecf_bench.engine.wire import Message, decode, encode
-from sensecf_bench.schema import QUERY_ID, Feature, FeatureSchema
+from sensecf_bench.schema import QUERY_ID, FeatureSchema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def read_shard(folder: Path, number: int) -> Message:
 
 def tables(shards: Sequence[Message]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The queries of a cell with what became of them, and the rows that came back, both in raw units."""
-    schema = FeatureSchema(tuple(Feature.model_validate(f) for f in shards[0].content["features"]))
+    schema = FeatureSchema.from_json(shards[0].content)
     return _query_table(schema, shards), _row_table(schema, shards)
 
 
@@ -71,7 +71,7 @@ def _message(ledger: Ledger, judge: Judge, fit: Mapping[str, Any]) -> Message:
     target = dict(zip(queries.ids, queries.target, strict=True))
     predicted, probability = _predict(matrix, reasons, np.array([target[i] for i in owners], dtype=np.int64), judge)
     content = {
-        "features": queries.schema.to_json(),
+        **queries.schema.to_json(),
         "fit": dict(fit),
         "ids": list(queries.ids),
         "entries": [asdict(ledger.entries[query_id]) for query_id in queries.ids],

@@ -174,7 +174,7 @@ class Supervisor:
             "where": list(cell.generator.where),
             "options": dict(cell.generator.options if cell.generator.python else cell.generator.given),
             "foreign": bool(cell.generator.python),
-            "features": data.schema.to_json(),
+            "schema": data.schema.to_json(),
             "classes": list(data.table.classes),
             "target": data.target,
             "seed": data.seed,
