@@ -8,12 +8,13 @@ awake, and sedentary minutes (what is left of a recorded day). Oxygen saturation
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sensecf_bench.constraints import LinearConstraint
 from sensecf_bench.datasets.aireadi.catalogue import BY_NAME, STUDY_GROUPS
 from sensecf_bench.schema import Feature, FeatureSchema, Kind
 
@@ -76,7 +77,35 @@ FEATURES: tuple[Feature, ...] = (
     _feature("resting_heart_rate_bpm", "body", 30, 150, 1, mutable=False),
     _feature("respiration_rate_bpm", "body", 4, 40, 0.5, mutable=False),
 )
-SCHEMA = FeatureSchema(FEATURES)
+CONSTRAINTS = (
+    LinearConstraint(
+        name="deep-and-rem-within-sleep",
+        coefficients={"deep_sleep_pct": 1.0, "rem_sleep_pct": 1.0},
+        most=100.0,
+        description="light sleep is what is left of sleep, and cannot be less than nothing",
+    ),
+    LinearConstraint(
+        name="out-of-range-within-day",
+        coefficients={"time_above_range_pct": 1.0, "time_below_range_pct": 1.0},
+        most=100.0,
+        description="time in range is what is left of the day",
+    ),
+    LinearConstraint(
+        name="activity-within-day",
+        coefficients={"walking_min_per_day": 1.0, "running_min_per_day": 1.0, "generic_activity_min_per_day": 1.0},
+        most=1440.0,
+        description="a day has 1,440 minutes",
+    ),
+)
+SCHEMA = FeatureSchema(FEATURES, constraints=CONSTRAINTS)
+
+
+def narrowed(left_out: Collection[str]) -> FeatureSchema:
+    """The task's schema without some features, and without the constraints that speak of them."""
+    return FeatureSchema(
+        tuple(f for f in FEATURES if f.name not in left_out),
+        constraints=tuple(c for c in CONSTRAINTS if not set(c.features) & set(left_out)),
+    )
 
 
 def high_stress(mean_stress: NDArray[np.float64], threshold: float = HIGH_STRESS) -> NDArray[np.int64]:
