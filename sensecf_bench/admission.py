@@ -19,11 +19,13 @@ from sensecf_bench.schema import QUERY_ID, RELATIVE_SLACK, encode_column, writte
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sensecf_bench.constraints import LinearConstraint
     from sensecf_bench.schema import FeatureSchema, Matrix
 
 
 class Reason(StrEnum):
-    """Why a row was not admitted. The first that applies, in this order, is recorded."""
+    """Why a row was not admitted. The first that applies, in this order, is recorded; after them the constraints between
+    features, in the schema's order, each with a reason of its own: see `reason_of`."""
 
     ADMITTED = ""
     NOT_A_NUMBER = "not-a-number"
@@ -32,6 +34,11 @@ class Reason(StrEnum):
     OUTSIDE_HARD_BOUNDS = "outside-hard-bounds"
     IMMUTABLE_CHANGED = "immutable-changed"
     WRONG_DIRECTION = "wrong-direction"
+
+
+def reason_of(constraint: LinearConstraint) -> str:
+    """What is recorded for a row that breaks a constraint, such as `breaks-constraint:sleep-shares`."""
+    return f"breaks-constraint:{constraint.name}"
 
 
 class ProtocolError(Exception):
@@ -45,8 +52,8 @@ class Answers:
     owner: NDArray[np.intp]  # (r,) position of the query in the batch
     rank: NDArray[np.intp]  # (r,) 0 for a query's first row
     matrix: Matrix  # (r, d), internal coding; NaN where a value could not be coded
-    reasons: tuple[Reason, ...]  # (r,)
-    details: tuple[str, ...]  # (r,) the feature at fault and its value
+    reasons: tuple[str, ...]  # (r,) a `Reason`, or that of a constraint
+    details: tuple[str, ...]  # (r,) the feature at fault and its value; of a constraint all its features
 
 
 def admit(columns: Mapping[str, NDArray[Any]], queries: QueryBatch, k: int) -> Answers:
@@ -62,8 +69,8 @@ def admit(columns: Mapping[str, NDArray[Any]], queries: QueryBatch, k: int) -> A
     rank = _ranks(ids, k)
 
     matrix = np.empty((len(ids), len(schema)))
-    failures: list[tuple[Reason, NDArray[np.bool_]]] = []
-    unreadable = {
+    failures: list[tuple[str, NDArray[np.bool_]]] = []
+    unreadable: dict[str, NDArray[np.bool_]] = {
         Reason.NOT_A_NUMBER: np.zeros(matrix.shape, bool),
         Reason.OUT_OF_VOCABULARY: np.zeros(matrix.shape, bool),
     }
@@ -73,19 +80,22 @@ def admit(columns: Mapping[str, NDArray[Any]], queries: QueryBatch, k: int) -> A
     failures.extend(unreadable.items())
     failures.extend(broken_rules(schema, queries.matrix[owner], matrix).items())
 
-    reasons = [Reason.ADMITTED] * len(ids)
+    reasons: list[str] = [Reason.ADMITTED] * len(ids)
     details = [""] * len(ids)
     for reason, mask in reversed(failures):
         for i in np.flatnonzero(mask.any(axis=1)):
-            name = schema.names[int(np.argmax(mask[i]))]
-            reasons[i], details[i] = reason, f"{name}: {written(columns[name][i])}"[:200]
+            at_fault = np.flatnonzero(mask[i])[: 1 if isinstance(reason, Reason) else None]
+            values = [f"{name}: {written(columns[name][i])}" for name in np.array(schema.names)[at_fault]]
+            reasons[i], details[i] = reason, ", ".join(values)[:200]
     return Answers(owner, rank, matrix, tuple(reasons), tuple(details))
 
 
-def broken_rules(schema: FeatureSchema, factuals: Matrix, rows: Matrix) -> dict[Reason, NDArray[np.bool_]]:
-    """For each rule of the schema, which features of which rows break it; all arrays of shape `(n, d)`.
+def broken_rules(schema: FeatureSchema, factuals: Matrix, rows: Matrix) -> dict[str, NDArray[np.bool_]]:
+    """For each rule of the schema, by its reason, which features of which rows break it; all arrays of shape `(n, d)`.
 
-    A NaN breaks none of them: it has been found unreadable before.
+    All features of a broken constraint are at fault. It is not held against a row that changes none of them: a factual
+    value copied as a prompt writes it, rounded to the feature's precision, is no proposal. A NaN breaks no rule: it has
+    been found unreadable before.
     """
     low, high = schema.hard_bounds
     slack = RELATIVE_SLACK * np.maximum(1.0, np.abs(rows))
@@ -93,12 +103,18 @@ def broken_rules(schema: FeatureSchema, factuals: Matrix, rows: Matrix) -> dict[
     may_rise = np.array([f.direction != "decrease" for f in schema.features])
     may_fall = np.array([f.direction != "increase" for f in schema.features])
     changed = schema.changed(rows, factuals)
-    return {
+    rules: dict[str, NDArray[np.bool_]] = {
         Reason.NOT_AN_INTEGER: integer & (np.abs(rows - np.rint(rows)) > slack),
         Reason.OUTSIDE_HARD_BOUNDS: (rows < low - slack) | (rows > high + slack),
         Reason.IMMUTABLE_CHANGED: changed & ~schema.mutable,
         Reason.WRONG_DIRECTION: changed & (((rows > factuals) & ~may_rise) | ((rows < factuals) & ~may_fall)),
     }
+    for constraint in schema.constraints:
+        members = schema.columns(constraint)
+        mask = np.zeros(rows.shape, dtype=bool)
+        mask[:, members] = (schema.breaks(constraint, rows) & changed[:, members].any(axis=1))[:, None]
+        rules[reason_of(constraint)] = mask
+    return rules
 
 
 def _checked_ids(columns: Mapping[str, NDArray[Any]], schema: FeatureSchema, queries: QueryBatch) -> Sequence[str]:

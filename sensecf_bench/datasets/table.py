@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from sensecf_bench.contracts import Dataset, Feature, FeatureSchema, PluginOptions, Table
+from sensecf_bench.contracts import Dataset, Feature, FeatureSchema, LinearConstraint, PluginOptions, Table
 from sensecf_bench.datasets.drafting import MOST_LEVELS, draft_feature
 from sensecf_bench.errors import DataError, SchemaError, describe
 from sensecf_bench.schema import HARNESS_PREFIX, QUERY_ID, level_name
@@ -36,6 +36,7 @@ class TableFile(BaseModel):
     licence: str = ""
     restricted: str = ""  # why its rows may not be passed on; empty where they may
     features: tuple[Feature, ...]
+    constraints: tuple[LinearConstraint, ...] = ()  # between numeric features
 
     @field_validator("name")
     @classmethod
@@ -79,7 +80,7 @@ class UserTable(Dataset):
                 f"{path}: target column {described.target!r} is not in {described.file}",
                 f"its columns are {', '.join(map(str, frame.columns[:20]))}",
             )
-        schema = FeatureSchema(described.features)
+        schema = _schema(described, path)
         for role, column in (("target", described.target), ("id", described.id)):
             if column in schema.names:
                 raise SchemaError(f"{path}: {role} column {column!r} is also a feature", "take it out of the features")
@@ -100,6 +101,13 @@ class UserTable(Dataset):
             source=described.source,
             licence=described.licence,
         )
+
+
+def _schema(described: TableFile, path: Path) -> FeatureSchema:
+    try:
+        return FeatureSchema(described.features, constraints=described.constraints)
+    except SchemaError as error:
+        raise SchemaError(f"{path}: {error.message}", error.fix) from error
 
 
 def read_table_file(path: Path) -> TableFile:

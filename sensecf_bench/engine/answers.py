@@ -87,7 +87,7 @@ class Ledger:
             entry.outcome, entry.reason, entry.detail = Outcome.UNPARSABLE, "unparsable", _storable(text)
         for i, reason, detail in zip(rows.owner, rows.reasons, rows.details, strict=True):
             entry = self.entries[asked.ids[i]]
-            if reason is Reason.ADMITTED:
+            if reason == Reason.ADMITTED:
                 entry.outcome, entry.reason, entry.detail = Outcome.FOUND, "", ""
             elif entry.outcome not in (Outcome.FOUND, Outcome.REJECTED):
                 entry.outcome, entry.reason, entry.detail = Outcome.REJECTED, str(reason), detail

@@ -187,3 +187,13 @@ def _refuse_impossible(table: Table, matrix: Matrix) -> None:
             f"dataset {table.name!r}: {int(outside[j])} value(s) of {f.name!r} lie outside its hard bounds {list(f.bounds)}",
             "widen the bounds or correct the rows",
         )
+    for constraint in table.schema.constraints:
+        breaking = np.flatnonzero(table.schema.breaks(constraint, matrix))
+        if len(breaking):
+            i = int(breaking[0])
+            values = ", ".join(f"{table.schema.names[j]}: {matrix[i, j]:g}" for j in table.schema.columns(constraint))
+            raise SchemaError(
+                f"dataset {table.name!r}: {len(breaking)} row(s) break the constraint {constraint.name!r} "
+                f"({constraint.in_words()}), the first of them {table.ids[i]!r} ({values})",
+                "loosen the constraint or correct the rows: nobody can be asked to keep what the data do not",
+            )

@@ -49,7 +49,8 @@ class Described:
 class Brief:
     """Everything a prompt may say that is the same for all queries of a task.
 
-    `rules` are constraints between features in words, one sentence each; prompts state them as data.
+    `rules` are constraints between features in words, one sentence each: the schema's own, then what else a plugin has
+    to say. Prompts state them as data.
     """
 
     schema: FeatureSchema
@@ -68,7 +69,8 @@ class Brief:
         train_labels: Classes,
         rules: Sequence[str] = (),
     ) -> Brief:
-        """Describe training rows of shape `(n, d)` in internal coding with their true classes of shape `(n,)`."""
+        """Describe training rows of shape `(n, d)` in internal coding with their true classes of shape `(n,)`; `rules`
+        are sentences beside the schema's constraints, which are stated without being asked for."""
         schema.frozen_scales()
         if not len(train_matrix):
             raise DataError("there are no training rows to describe", "give the generator some")
@@ -77,7 +79,8 @@ class Brief:
             Described(f, _spread(column, present) if f.is_numeric else _shares(f, column, present))
             for f, column in zip(schema.features, train_matrix.T)
         ]
-        return cls(schema, classes, target, tuple(described), tuple(rules))
+        constraints = (constraint.in_words() for constraint in schema.constraints)
+        return cls(schema, classes, target, tuple(described), (*constraints, *rules))
 
     @property
     def wanted(self) -> str:

@@ -42,7 +42,7 @@ def choose_shots(
 
     Random people predicted otherwise than `target` are looked at. Each takes over values from the nearest row predicted
     as `target` (Gower distance) where the schema lets them, largest difference first, until the classifier says
-    `target`; then what is not needed is given back, smallest difference first. Whoever gets nowhere is passed over. The
+    `target` and the schema's constraints are kept; then what is not needed is given back, smallest difference first. Whoever gets nowhere is passed over. The
     examples with the fewest changes are returned, so people near the boundary are shown more often than others. Costs
     at most `LOOKED_AT · n · (d + 1)` calls of `predict`.
     """
@@ -73,7 +73,7 @@ def _counterfactual(
     steps = np.repeat(factual[None], len(order) + 1, axis=0)
     for k, j in enumerate(order, start=1):
         steps[k:, j] = donor[j]
-    reached = predict(steps) == target
+    reached = (predict(steps) == target) & schema.keeps(steps)
     if reached[0] or not reached.any():
         return None
     first = int(np.argmax(reached))
@@ -82,7 +82,7 @@ def _counterfactual(
     while taken:
         without = np.repeat(row[None], len(taken), axis=0)
         without[np.arange(len(taken)), taken] = factual[taken]
-        spare = predict(without) == target
+        spare = (predict(without) == target) & schema.keeps(without)
         if not spare.any():
             break
         smallest = int(np.argmax(spare))

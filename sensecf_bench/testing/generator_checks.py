@@ -102,7 +102,7 @@ def asks_no_network(subject: Subject, bench: Bench) -> None:
 def finds_something(subject: Subject, bench: Bench) -> None:
     """On an easy table at least one query gets an admitted row that the classifier puts in the target class."""
     answer = standard(subject, bench)
-    admitted = np.array([r is Reason.ADMITTED for r in answer.rows.reasons], dtype=bool)
+    admitted = np.array([r == Reason.ADMITTED for r in answer.rows.reasons], dtype=bool)
     rows, owner = answer.rows.matrix[admitted], answer.rows.owner[admitted]
     model = tables.setting().explained.model
     flips = int((classes_of(model.predict_proba(rows)) == answer.queries.target[owner]).sum()) if len(rows) else 0
