@@ -34,7 +34,8 @@ class ByDay:
 
     def total(self, values: Numbers | NDArray[np.bool_]) -> Numbers:
         """Sum of each day, shape `(m,)`."""
-        return np.bincount(self.where, weights=values, minlength=len(self.names))
+        total: Numbers = np.bincount(self.where, weights=values, minlength=len(self.names)).astype(np.float64)
+        return total
 
     def mean(self, values: Numbers) -> Numbers:
         """Mean of each day, shape `(m,)`."""
@@ -44,7 +45,8 @@ class ByDay:
         """Standard deviation of each day (n - 1), shape `(m,)`; NaN for a single reading."""
         squares = self.total((values - self.mean(values)[self.where]) ** 2)
         freedom = self.counts - 1.0
-        return np.sqrt(np.divide(squares, freedom, out=np.full(len(squares), np.nan), where=freedom > 0))
+        deviation: Numbers = np.sqrt(np.divide(squares, freedom, out=np.full(len(squares), np.nan), where=freedom > 0))
+        return deviation
 
     def greatest(self, values: Numbers) -> Numbers:
         """Greatest value of each day, shape `(m,)`."""
