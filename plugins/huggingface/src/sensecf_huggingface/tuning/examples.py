@@ -1,0 +1,47 @@
+"""What a model is trained on: token ids, and which of them it shall learn to write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensecf_bench.errors import DataError
+
+
+@dataclass(frozen=True)
+class Example:
+    """A sequence of token ids and, for each, whether it is a target; the first never is, as nothing precedes it."""
+
+    ids: tuple[int, ...]
+    scored: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.scored):
+            raise DataError(f"an example has {len(self.ids)} token ids and {len(self.scored)} marks of what is scored")
+        if not any(self.scored):
+            raise DataError("an example has no token to learn", "mark at least one token as scored")
+        if self.scored[0]:
+            raise DataError("the first token of an example is scored, but nothing comes before it", "begin with BOS")
+
+    @classmethod
+    def answer(cls, prompt: Sequence[int], completion: Sequence[int]) -> Example:
+        """Learn the completion (its end-of-turn token included, for it must be written too), never the prompt."""
+        return cls((*prompt, *completion), (False,) * len(prompt) + (True,) * len(completion))
+
+    @classmethod
+    def whole(cls, ids: Sequence[int]) -> Example:
+        """Learn the whole sequence but its first token, as pretraining does."""
+        return cls(tuple(ids), (False, *([True] * (len(ids) - 1))))
+
+
+def fingerprint(examples: Iterable[Example]) -> str:
+    """A digest of all tokens and marks, in order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(len(example.ids).to_bytes(8, "little"))
+        digest.update(np.asarray(example.ids, dtype="<i8").tobytes())
+        digest.update(np.asarray(example.scored, dtype=np.bool_).tobytes())
+    return digest.hexdigest()
