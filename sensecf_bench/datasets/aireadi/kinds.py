@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-Path = tuple[str, ...]  # keys from a record down to one value
+KeyPath = tuple[str, ...]  # keys from a record down to one value
 
 
 class StreamKind(StrEnum):
@@ -40,12 +40,12 @@ class KindLayout:
     body_key: str
     unit: str
     file_units: frozenset[str]
-    value_paths: tuple[tuple[Path, frozenset[int]], ...]
+    value_paths: tuple[tuple[KeyPath, frozenset[int]], ...]
     plausible: tuple[float, float]
-    label_path: Path | None = None
+    label_path: KeyPath | None = None
     highest_sentinel: float | None = None
     instant: bool = True
-    other_paths: tuple[Path, ...] = ()  # vary from record to record, of no use here
+    other_paths: tuple[KeyPath, ...] = ()  # vary from record to record, of no use here
     datatype: str = "wearable_activity_monitor"
 
 
@@ -53,12 +53,12 @@ GARMIN, DEXCOM = "garmin_vivosmart5", "dexcom_g6"
 ALL, FIRST, LATER = frozenset({1, 2, 3}), frozenset({1}), frozenset({2, 3})
 
 # Tried in this order; no path may be the beginning of another.
-START_PATHS: tuple[tuple[Path, frozenset[int]], ...] = (
+START_PATHS: tuple[tuple[KeyPath, frozenset[int]], ...] = (
     (("effective_time_frame", "date_time"), ALL),
     (("effective_time_frame", "time_interval", "start_date_time"), ALL),
     (("sleep_stage_time_frame", "time_interval", "start_date_time"), frozenset({2})),
 )
-END_PATHS: tuple[Path, ...] = (
+END_PATHS: tuple[KeyPath, ...] = (
     ("effective_time_frame", "time_interval", "end_date_time"),
     ("sleep_stage_time_frame", "time_interval", "end_date_time"),
 )

@@ -1,23 +1,26 @@
 """One participant's one stream file, read: times, values, what is no measurement, and which quirks were met.
 
-    stream = read_stream(path, StreamKind.STRESS, release=3)
-    stream.values[~stream.sentinel].mean()
+stream = read_stream(path, StreamKind.STRESS, release=3)
+stream.values[~stream.sentinel].mean()
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sensecf_bench.datasets.aireadi.kinds import StreamKind
+import numpy as np
+from numpy.typing import NDArray
+
+from sensecf_bench.datasets.aireadi.cleaning import MEASUREMENT, header_facts, judged
+from sensecf_bench.datasets.aireadi.columns import Columns
+from sensecf_bench.datasets.aireadi.general import UnreadableError, parse_general
+from sensecf_bench.datasets.aireadi.kinds import LAYOUT, StreamKind
 from sensecf_bench.datasets.aireadi.quirks import Quirk
+from sensecf_bench.datasets.aireadi.regular import parse_regular
 from sensecf_bench.errors import DataError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 class StreamFileError(DataError):
@@ -62,3 +65,44 @@ class Stream:
 
     def __len__(self) -> int:
         return len(self.times)
+
+
+def read_stream(path: Path, kind: StreamKind, release: int | None = None) -> Stream:
+    """Read one file. `release` (1, 2 or 3) is what the file should be written as; any release's keys are read.
+
+    Raises StreamFileError when the file is missing, empty (zero bytes), cut off, no JSON, or holds another kind.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StreamFileError(path, f"cannot be read: {error.strerror or error}") from None
+    if not data:
+        raise StreamFileError(path, "has zero bytes, so its download did not finish")
+    try:
+        columns = parse_regular(data, LAYOUT[kind]) or parse_general(data, LAYOUT[kind])
+    except UnreadableError as error:
+        raise StreamFileError(path, error.what, error.position) from None
+    return stream_of(columns, kind, release, named=path.name.partition("_")[0])
+
+
+def stream_of(columns: Columns, kind: StreamKind, release: int | None = None, named: str | None = None) -> Stream:
+    """The stream of a parsed file, which is `named` for a person."""
+    quirks: Counter[Quirk] = Counter()
+    header = header_facts(columns.header, quirks)
+    if named is not None and header.person_id is not None and header.person_id != named:
+        quirks[Quirk.OTHER_PERSON] += 1
+    if release is not None and len(columns.starts) and release not in columns.releases:
+        quirks[Quirk.OTHER_RELEASE] += 1
+    records, names = judged(columns, kind, quirks)
+    return Stream(
+        kind=kind,
+        times=records.times,
+        ends=records.ends,
+        values=records.values,
+        sentinel=records.states != MEASUREMENT,
+        labels=records.labels,
+        label_names=names,
+        timezone=header.timezone,
+        person_id=header.person_id,
+        quirks={quirk: count for quirk, count in sorted(quirks.items()) if count},
+    )

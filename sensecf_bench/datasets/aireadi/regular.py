@@ -1,0 +1,250 @@
+"""The parser for the release's regular files: every record the same text but for its times, value and label.
+
+The first record shows what is constant. Each constant piece of text, over the whole file, is replaced by one control byte
+that occurs nowhere in the file. What is left is `token ␂ token ␂ token ␁ token ␂ …`, a tenth of the bytes. Putting the pieces
+back would give the file byte for byte, so when the separators stand in exactly that order and every token is one JSON value,
+the file is known to hold those records and nothing else. Anything else, the least oddity, is left to the general parser.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined]
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from sensecf_bench.datasets.aireadi.columns import (
+    ABSENT,
+    Column,
+    Columns,
+    Keys,
+    at,
+    is_reading,
+    keys_of,
+    list_of_records,
+)
+from sensecf_bench.datasets.aireadi.kinds import KindLayout, KeyPath
+from sensecf_bench.datasets.aireadi.times import UNREADABLE, seconds_of_rows
+
+HEAD_BYTES = 1 << 16  # the header and the first record fit in well below this
+BETWEEN_RECORDS, FIRST_PIECE, LAST_CONTROL = 1, 2, 8  # 9 and above are white space or text
+LONGEST_TOKEN = 32
+WORD = 8
+MARKER = '["the records stood here"]'
+SEPARATOR = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*")
+LAST_BRACE = re.compile(rb"\}[ \t\r\n]*\Z")
+SPACE = re.compile(r"[ \t\r\n]*")
+
+
+@dataclass(frozen=True)
+class Template:
+    """What the first record shows: slots in the order of the text, and the constant text before, between and after."""
+
+    record: dict[str, object]
+    keys: Keys
+    slots: tuple[KeyPath, ...]
+    head: bytes
+    pieces: tuple[bytes, ...]
+    tail: bytes
+
+
+class _IrregularError(Exception):
+    """Not a file for this parser."""
+
+
+def parse_regular(data: bytes, layout: KindLayout) -> Columns | None:
+    """The records, exactly as the general parser would read them, or None if the file is not regular through and through."""
+    try:
+        return _parse(data, layout)
+    except _IrregularError:
+        return None
+
+
+def _parse(data: bytes, layout: KindLayout) -> Columns:
+    body = f'"{layout.body_key}"'.encode()
+    opening = re.compile(
+        rb'"body"[ \t\r\n]*:[ \t\r\n]*(?:\{[ \t\r\n]*%b[ \t\r\n]*:[ \t\r\n]*)?\[[ \t\r\n]*(?=\{)' % body
+    )
+    found = opening.search(data, 0, HEAD_BYTES)
+    if found is None:
+        raise _IrregularError
+    first, closing = found.end(), data.rfind(b"]")
+    header, releases = _envelope(data[: data.rindex(b"[", 0, first)], data[closing + 1 :], layout)
+    template, length = _template(data[first : first + HEAD_BYTES], layout)
+    compact, slots = len(template.slots), template.slots
+    tokens = _tokens(data, first, closing, template, first + length)
+    if tokens.starts.shape[1] != compact:
+        raise _IrregularError
+    n = len(tokens.starts)
+    columns = {
+        path: _column(tokens, i) for i, path in enumerate(slots) if path not in (template.keys.start, template.keys.end)
+    }
+    times = {
+        path: _seconds(tokens, i) for i, path in enumerate(slots) if path in (template.keys.start, template.keys.end)
+    }
+    keys, record = template.keys, template.record
+    return Columns(
+        header=header,
+        starts=times[keys.start] if keys.start else np.full(n, UNREADABLE),
+        ends=times[keys.end] if keys.end else None,
+        values=columns[keys.value] if keys.value else Column.constant(ABSENT, n),
+        units=Column.constant(at(record, keys.unit), n),
+        labels=columns[keys.label] if keys.label else Column.constant(ABSENT, n),
+        releases=releases & keys.releases,
+    )
+
+
+def _envelope(before: bytes, after: bytes, layout: KindLayout) -> tuple[object, frozenset[int]]:
+    """The header, once it is certain that the file without its records is JSON with the records' list in its place."""
+    marker = MARKER.encode()
+    if marker in before or marker in after:
+        raise _IrregularError
+    try:
+        document = json.loads(before + marker + after)
+        records, releases = list_of_records(document, layout)
+    except (ValueError, LookupError, RecursionError):
+        raise _IrregularError from None
+    if records != json.loads(MARKER):
+        raise _IrregularError
+    return document.get("header"), releases
+
+
+def _template(text: bytes, layout: KindLayout) -> tuple[Template, int]:
+    """The template, and the length of the first record."""
+    decoded = text.decode("latin-1")  # byte for byte; only ASCII goes further
+    try:
+        record, length = JSONDecoder(object_pairs_hook=_without_repeats).raw_decode(decoded)
+    except (ValueError, RecursionError):
+        raise _IrregularError from None
+    if not decoded[:length].isascii() or not is_reading(record):
+        raise _IrregularError
+    spans = _leaves(decoded)
+    keys = keys_of(record, layout)
+    wanted = {keys.start, keys.end, keys.value, keys.label, *layout.other_paths} - {None}
+    for path in (keys.start, keys.end, keys.value, keys.label):
+        if path is not None and path not in spans:
+            raise _IrregularError
+    slots = tuple(path for path in spans if path in wanted)
+    if not slots or FIRST_PIECE + len(slots) - 2 > LAST_CONTROL:
+        raise _IrregularError
+    edges = [spans[path] for path in slots]
+    pieces = tuple(text[left[1] : right[0]] for left, right in zip(edges, edges[1:], strict=False))
+    return Template(record, keys, slots, text[: edges[0][0]], pieces, text[edges[-1][1] : length]), length
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
+def _leaves(text: str) -> dict[KeyPath, tuple[int, int]]:
+    """Where the value at the end of each path stands in the text of an object that is known to be good JSON."""
+    spans: dict[KeyPath, tuple[int, int]] = {}
+    value = JSONDecoder()
+
+    def space(i: int) -> int:
+        return SPACE.match(text, i).end()  # type: ignore[union-attr]
+
+    def inside(i: int, path: KeyPath) -> int:
+        i = space(i + 1)
+        while text[i] != "}":
+            key, i = scanstring(text, i + 1)
+            i = space(space(i) + 1)  # past the colon
+            if text[i] == "{":
+                i = inside(i, (*path, key))
+            else:
+                end = value.raw_decode(text, i)[1]
+                spans[(*path, key)] = (i, end)
+                i = end
+            i = space(i)
+            i = space(i + 1) if text[i] == "," else i
+        return i + 1
+
+    inside(0, ())
+    return spans
+
+
+@dataclass(frozen=True, eq=False)
+class _Tokens:
+    """The compacted file, and where the token of record i in slot j starts and how wide it is (n × slots)."""
+
+    text: NDArray[np.uint8]  # with room behind the last token
+    starts: NDArray[np.intp]
+    widths: NDArray[np.intp]
+
+
+def _tokens(data: bytes, first: int, closing: int, template: Template, first_end: int) -> _Tokens:
+    separator = SEPARATOR.match(data, first_end)
+    last = LAST_BRACE.search(data, max(first, closing - HEAD_BYTES), closing)
+    if separator is None or last is None:  # a single record is no pattern
+        raise _IrregularError
+    pieces = (template.tail + separator.group() + template.head, *template.pieces)
+    inner = slice(first + len(template.head), last.start() + 1 - len(template.tail))
+    ends_well = data.endswith(template.tail, inner.start, last.start() + 1)
+    if not ends_well or inner.stop <= inner.start:
+        raise _IrregularError
+    controls = [bytes([BETWEEN_RECORDS + i]) for i in range(len(pieces))]
+    if any(control in data for control in controls):
+        raise _IrregularError
+    text = data[inner]
+    for piece, control in zip(pieces, controls, strict=True):
+        text = text.replace(piece, control)
+    return _split(text, slots=len(pieces))
+
+
+def _split(text: bytes, slots: int) -> _Tokens:
+    padded = np.frombuffer(text + bytes(LONGEST_TOKEN + WORD), dtype=np.uint8)
+    here = padded[: len(text)]
+    marks = np.flatnonzero(here <= LAST_CONTROL)
+    expected = np.roll(np.arange(BETWEEN_RECORDS, BETWEEN_RECORDS + slots), -1)  # ␂ ␃ … ␁
+    if (len(marks) + 1) % slots or not np.array_equal(here[marks], np.resize(expected, len(marks) + 1)[: len(marks)]):
+        raise _IrregularError
+    starts = np.concatenate(([0], marks + 1)).reshape(-1, slots)
+    ends = np.concatenate((marks, [len(text)])).reshape(-1, slots)
+    return _Tokens(padded, starts, ends - starts)
+
+
+def _seconds(tokens: _Tokens, slot: int) -> NDArray[np.int64]:
+    width = int(tokens.widths[0, slot])
+    if (tokens.widths[:, slot] != width).any():
+        raise _IrregularError
+    rows = sliding_window_view(tokens.text, width)[tokens.starts[:, slot]]
+    seconds = seconds_of_rows(rows[:, 1:-1])
+    if (rows[:, [0, -1]] != ord('"')).any() or (seconds == UNREADABLE).any():
+        raise _IrregularError
+    return seconds
+
+
+def _column(tokens: _Tokens, slot: int) -> Column:
+    """The distinct tokens, read as JSON, and which record has which."""
+    starts, widths = tokens.starts[:, slot], tokens.widths[:, slot]
+    widest = int(widths.max())
+    if widest > LONGEST_TOKEN:
+        raise _IrregularError
+    codes = np.zeros(len(starts), dtype=np.intp)
+    words = sliding_window_view(tokens.text, WORD)
+    for offset in range(0, max(widest, 1), WORD):
+        part = words[starts + offset].view(np.uint64)[:, 0].astype("<u8", copy=False)
+        used = np.clip(widths - offset, 0, WORD).astype(np.uint64)
+        part = part & _LOW_BYTES[used]
+        distinct, this = np.unique(part, return_inverse=True)
+        codes = this if offset == 0 else np.unique(codes * len(distinct) + this, return_inverse=True)[1]
+    firsts = np.zeros(int(codes.max()) + 1, dtype=np.intp)
+    firsts[codes] = np.arange(len(codes))
+    texts = (tokens.text[starts[i] : starts[i] + widths[i]].tobytes() for i in firsts)
+    return Column(codes, tuple(_json(text) for text in texts))
+
+
+_LOW_BYTES = np.array([(1 << (8 * used)) - 1 for used in range(WORD + 1)], dtype=np.uint64)
+
+
+def _json(token: bytes) -> object:
+    try:
+        return json.loads(token.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
+        raise _IrregularError from None
