@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sensecf_bench.contracts import Dataset
 from sensecf_bench.datasets.clinical import BreastCancer, DiabetesProgression
+from sensecf_bench.datasets.heart_disease import HeartDisease
 from sensecf_bench.datasets.table import UserTable
 from sensecf_bench.hookspecs import hookimpl
 
 
 @hookimpl
 def sensecf_datasets() -> list[type[Dataset]]:
-    return [BreastCancer, DiabetesProgression, UserTable]
+    return [BreastCancer, DiabetesProgression, HeartDisease, UserTable]

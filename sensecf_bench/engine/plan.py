@@ -107,7 +107,7 @@ def _dataset(item: str, config: RunConfig, registry: Registry) -> Component:
     option = registry.dataset(name).argument
     if colon and option is None:
         raise ConfigError(f"dataset {name!r} takes no argument (got {argument!r})")
-    if not colon and option is not None and option not in config.options_for(name):
+    if not colon and option is not None and not config.options_for(name):  # whether others do, it knows itself
         raise ConfigError(f"dataset {name!r} needs an argument", f"write {name}:FILE")
     extra = {option: str(Path(argument).resolve())} if colon and option else None
     return component("dataset", name, config, registry, extra)
