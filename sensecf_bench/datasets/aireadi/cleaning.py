@@ -23,7 +23,7 @@ TIMEZONES = {"pst": "America/Los_Angeles", "cst": "America/Chicago"}  # labels o
 ID_PREFIX = "AIREADI-"
 
 # Why a record is masked, as a small number; 0 for a measurement.
-STATES = (
+STATES: tuple[Quirk | None, ...] = (
     None,
     Quirk.SENTINEL,
     Quirk.NAN_VALUE,
@@ -52,7 +52,7 @@ class Records:
     labels: NDArray[np.int16]
 
     def take(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Records:
-        return Records(*(column[which] for column in (self.times, self.ends, self.values, self.states, self.labels)))
+        return Records(self.times[which], self.ends[which], self.values[which], self.states[which], self.labels[which])
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ def judged(columns: Columns, kind: StreamKind, quirks: Counter[Quirk]) -> tuple[
         records = _without_conflicts(records)
     elif columns.ends is not None:
         records = _intervals(records, quirks)
-    for code, count in enumerate(np.bincount(records.states, minlength=len(STATES))):
-        quirks[STATES[code]] += int(count)  # type: ignore[index]
-    del quirks[None]  # type: ignore[arg-type]
+    for quirk, count in zip(STATES, np.bincount(records.states, minlength=len(STATES)), strict=True):
+        if quirk is not None:
+            quirks[quirk] += int(count)
     if not len(records.times):
         quirks[Quirk.EMPTY_STREAM] += 1
     elif (records.states != MEASUREMENT).all():
@@ -218,7 +218,5 @@ def header_facts(header: object, quirks: Counter[Quirk]) -> HeaderFacts:
 def _is_zone(name: str) -> bool:
     try:
         return bool(ZoneInfo(name).key)
-    except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        return False
-    except KeyError:
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sensecf_bench.datasets.aireadi.kinds import END_PATHS, EVENT_PATH, GLUCOSE_EVENT, START_PATHS, KindLayout, KeyPath
+from sensecf_bench.datasets.aireadi.kinds import END_PATHS, EVENT_PATH, GLUCOSE_EVENT, START_PATHS, KeyPath, KindLayout
 
 ABSENT = object()  # no such key
 

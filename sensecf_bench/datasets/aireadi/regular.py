@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined]
 
 import numpy as np
@@ -27,7 +28,7 @@ from sensecf_bench.datasets.aireadi.columns import (
     keys_of,
     list_of_records,
 )
-from sensecf_bench.datasets.aireadi.kinds import KindLayout, KeyPath
+from sensecf_bench.datasets.aireadi.kinds import KeyPath, KindLayout
 from sensecf_bench.datasets.aireadi.times import UNREADABLE, seconds_of_rows
 
 HEAD_BYTES = 1 << 16  # the header and the first record fit in well below this
@@ -75,18 +76,18 @@ def _parse(data: bytes, layout: KindLayout) -> Columns:
     first, closing = found.end(), data.rfind(b"]")
     header, releases = _envelope(data[: data.rindex(b"[", 0, first)], data[closing + 1 :], layout)
     template, length = _template(data[first : first + HEAD_BYTES], layout)
-    compact, slots = len(template.slots), template.slots
     tokens = _tokens(data, first, closing, template, first + length)
-    if tokens.starts.shape[1] != compact:
-        raise _IrregularError
     n = len(tokens.starts)
-    columns = {
-        path: _column(tokens, i) for i, path in enumerate(slots) if path not in (template.keys.start, template.keys.end)
-    }
-    times = {
-        path: _seconds(tokens, i) for i, path in enumerate(slots) if path in (template.keys.start, template.keys.end)
-    }
     keys, record = template.keys, template.record
+    times: dict[KeyPath, NDArray[np.int64]] = {}
+    columns: dict[KeyPath, Column] = {}
+    for slot, path in enumerate(template.slots):
+        if path in (keys.start, keys.end):
+            times[path] = _seconds(tokens, slot)
+        elif path in (keys.value, keys.label):
+            columns[path] = _column(tokens, slot)
+        elif not _are_whole_numbers(tokens, slot):
+            _column(tokens, slot)  # of no use, but it must be JSON
     return Columns(
         header=header,
         starts=times[keys.start] if keys.start else np.full(n, UNREADABLE),
@@ -132,7 +133,7 @@ def _template(text: bytes, layout: KindLayout) -> tuple[Template, int]:
     if not slots or FIRST_PIECE + len(slots) - 2 > LAST_CONTROL:
         raise _IrregularError
     edges = [spans[path] for path in slots]
-    pieces = tuple(text[left[1] : right[0]] for left, right in zip(edges, edges[1:], strict=False))
+    pieces = tuple(text[left[1] : right[0]] for left, right in pairwise(edges))
     return Template(record, keys, slots, text[: edges[0][0]], pieces, text[edges[-1][1] : length]), length
 
 
@@ -241,6 +242,14 @@ def _column(tokens: _Tokens, slot: int) -> Column:
 
 
 _LOW_BYTES = np.array([(1 << (8 * used)) - 1 for used in range(WORD + 1)], dtype=np.uint64)
+
+
+def _are_whole_numbers(tokens: _Tokens, slot: int) -> bool:
+    """Whether every token is a positive whole number of at most eight digits; cheap where almost all differ."""
+    starts, widths = tokens.starts[:, slot], tokens.widths[:, slot]
+    letters = sliding_window_view(tokens.text, WORD)[starts]
+    digits = (letters >= ord("0")) & (letters <= ord("9")) | (np.arange(WORD) >= widths[:, None])
+    return bool(digits.all() and (letters[:, 0] != ord("0")).all() and (widths >= 1).all() and (widths <= WORD).all())
 
 
 def _json(token: bytes) -> object:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNREADABLE = np.iinfo(np.int64).min
-SHAPE = np.frombuffer(b"dddd-dd-ddTdd:dd:dd", dtype=np.uint8)
-DIGITS = np.flatnonzero(SHAPE == ord("d"))
-MARKS = np.flatnonzero((SHAPE != ord("d")) & (SHAPE != ord("T")))
-SEPARATOR = 10  # a "T", or a space in releases 1 and 2
+SHAPE = "dddd-dd-dd?dd:dd:dd"
+DIGITS = [i for i, letter in enumerate(SHAPE) if letter == "d"]
+MARKS = [i for i, letter in enumerate(SHAPE) if letter in "-:"]
+SEPARATOR = SHAPE.index("?")  # a "T", or a space in releases 1 and 2
 ZONES = {len(SHAPE): b"", len(SHAPE) + 1: b"Z", len(SHAPE) + 6: b"+00:00"}  # by the length of the text; none means UTC
 DAYS = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 FIRST_YEAR = 1  # as Python's datetime
@@ -28,7 +28,7 @@ def seconds_of_rows(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
         return np.full(len(rows), UNREADABLE)
     figures = rows[:, DIGITS] - np.uint8(ord("0"))  # below "0" wraps round to a large number
     fine = (figures <= 9).all(axis=1)
-    fine &= (rows[:, MARKS] == SHAPE[MARKS]).all(axis=1)
+    fine &= (rows[:, MARKS] == [ord(SHAPE[i]) for i in MARKS]).all(axis=1)
     fine &= (rows[:, SEPARATOR] == ord("T")) | (rows[:, SEPARATOR] == ord(" "))
     fine &= (rows[:, len(SHAPE) :] == np.frombuffer(zone, dtype=np.uint8)).all(axis=1)
     f = figures.T.astype(np.int64)
@@ -60,7 +60,7 @@ def seconds_of(texts: Sequence[object]) -> NDArray[np.int64]:
         at = [i for i, text in enumerate(texts) if isinstance(text, str) and len(text) == length and text.isascii()]
         joined = "".join(str(texts[i]) for i in at).encode()
         seconds[at] = seconds_of_rows(np.frombuffer(joined, dtype=np.uint8).reshape(len(at), length))
-    for i in np.flatnonzero(seconds == UNREADABLE):
+    for i in np.flatnonzero(seconds == UNREADABLE).tolist():
         seconds[i] = _rare_seconds(texts[i])
     return seconds
 
