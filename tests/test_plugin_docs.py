@@ -19,6 +19,8 @@ PLUGINS = {
 }
 WALK, ONE_FILE, _ = blocks(PAGE, "console")  # the third is repeated by the tests of the plugin nice-reference
 (OBSERVER,) = [text for text in blocks(PAGE, "python") if "sensecf_cell_finished" in text]
+(COMMANDS,) = [text for text in blocks(PAGE, "python") if "typer.Typer" in text]
+ENTRY_POINT, COMMAND_ENTRY_POINT = blocks(PAGE, "toml")
 (OWN_TESTS,) = [text for text in blocks(PAGE, "python") if "def test_" in text]
 
 
@@ -33,7 +35,7 @@ def machine(tmp_path_factory):
 
 
 def test_no_block_of_the_page_is_left_out():
-    known = ["from sensecf_bench import hookimpl\n", OBSERVER, OWN_TESTS, *PLUGINS.values()]
+    known = ["from sensecf_bench import hookimpl\n", OBSERVER, OWN_TESTS, COMMANDS, *PLUGINS.values()]
     assert sorted(blocks(PAGE, "python")) == sorted(known)
     assert {language for language, _ in re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(), re.DOTALL)} == {
         "console",
@@ -90,9 +92,21 @@ def test_the_configuration_is_one():
 
 
 def test_the_entry_point_is_the_generated_project_s(machine):
-    (text,) = blocks(PAGE, "toml")
     own = tomllib.loads((machine.folder / "straight-line" / "pyproject.toml").read_text())
-    assert own["project"]["entry-points"] == tomllib.loads(text)["project"]["entry-points"]
+    assert own["project"]["entry-points"] == tomllib.loads(ENTRY_POINT)["project"]["entry-points"]
+
+
+def test_the_commands_on_the_page_are_brought(machine):
+    project = machine.folder / "straight-line"
+    with (project / "pyproject.toml").open("a") as file:
+        file.write(f"\n{COMMAND_ENTRY_POINT}")
+    (project / "src" / "sensecf_straight_line" / "commands.py").write_text(COMMANDS)
+    machine.type("pip install -q -e straight-line")
+    (machine.folder / "kept").mkdir()
+    (machine.folder / "kept" / "file").write_text("four")
+    assert "Brought by sensecf-bench-straight-line 0.1.0." in machine.type("sensecf-bench --help")
+    assert machine.type("sensecf-bench kept size kept") == "4 bytes\n"
+    assert "error: there is no folder nowhere\n  fix: name the cache" in machine.type("sensecf-bench kept size nowhere")
 
 
 def test_the_commands_for_the_committed_leaderboards_exist(machine):

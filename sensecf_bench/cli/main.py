@@ -7,10 +7,12 @@ import sys
 import typer
 
 from sensecf_bench.cli import data, environment, leaderboard, listing, plugin, run, score
+from sensecf_bench.cli.extensions import CommandsWithPlugins
 from sensecf_bench.errors import EXIT_INTERNAL, EXIT_OK, BenchError
 
 app = typer.Typer(
     name="sensecf-bench",
+    cls=CommandsWithPlugins,
     help="A benchmark of counterfactual generators for clinical and wearable data.",
     no_args_is_help=True,
     add_completion=False,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -135,7 +134,7 @@ class Adapters:
         place = self.folder / manifest.identity.key
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            os.replace(folder, place)
+            folder.replace(place)
         except OSError:
             if not place.exists():
                 raise
