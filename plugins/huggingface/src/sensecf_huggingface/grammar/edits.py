@@ -1,0 +1,94 @@
+"""The grammar of an answer: `{"changes":[{"feature":…,"value":…},…],"rationale":"…"}`, without white space.
+
+At least one edit, each feature at most once and in the schema's order, so that "not twice" takes a rule for every feature
+instead of one for every set of features: `any_i` is an edit of feature i with or without later ones, or else `any_i+1`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sensecf_huggingface.grammar.values import levels, numbers, spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sensecf_bench import Feature, FeatureSchema
+
+LONGEST_RATIONALE = 240  # characters
+MOST_BYTES = 6  # of a character of a rationale: an escape such as \u003c
+NAMED_IN_RATIONALE = 3  # features; the training answers' own sentence names as many, and must fit
+HEX = "[0-9a-fA-F]"
+# What a JSON string may hold as it is, and the escapes of what a reader takes: no NUL, no half of a surrogate pair.
+CHARACTER = (
+    r'[^"\\\x00-\x1F] | "\\" (["\\/bfnrt] | "u" ('
+    rf'"00" ("0" [1-9a-fA-F] | [1-9a-fA-F] {HEX}) | "0" [1-9a-fA-F] {HEX}{{2}} | '
+    rf"[1-9a-cA-CeEfF] {HEX}{{3}} | [dD] [0-7] {HEX}{{2}}))"
+)
+
+
+@dataclass(frozen=True)
+class EditGrammar:
+    """A grammar in EBNF, and the most bytes of an answer, which no answer's count of tokens exceeds."""
+
+    text: str
+    longest: int
+
+
+def edit_list_grammar(schema: FeatureSchema, row: Mapping[str, Any], *, rationale: bool) -> EditGrammar | None:
+    """The grammar of the answers to the query with this row (raw units); None where no edit is possible.
+
+    An answer in it can be parsed, and the row it proposes keeps immutable features, hard bounds and directions, if the
+    row asked about does. Rows get the same text unless a mutable feature has a direction.
+    """
+    edits = [edit for feature in schema.features if (edit := _edit(schema, feature, row)) is not None]
+    if not edits:
+        return None
+    most = _longest_rationale(schema) if rationale else 0
+    lines = [f'root ::= "{{\\"changes\\":[" any0 "]{_tail(most)}']
+    for i, edit in enumerate(edits):
+        later = i + 1 < len(edits)
+        lines.append(f"any{i} ::= edit{i}" + (f' ("," any{i + 1})? | any{i + 1}' if later else ""))
+        lines.append(f"edit{i} ::= {edit.text}")
+    longest = sum(edit.longest + 1 for edit in edits) + len('{"changes":[]}')
+    if rationale:
+        lines.append(f"character ::= {CHARACTER}")
+        longest += most * MOST_BYTES + len(',"rationale":""')
+    return EditGrammar("\n".join(lines) + "\n", longest)
+
+
+def _tail(most: int) -> str:
+    return f',\\"rationale\\":\\"" character{{0,{most}}} "\\"}}"' if most else '}"'
+
+
+def _edit(schema: FeatureSchema, feature: Feature, row: Mapping[str, Any]) -> EditGrammar | None:
+    if not feature.mutable:
+        return None
+    name, _ = spelled(feature, row[feature.name])
+    head = f'{{"feature":{name},"value":'
+    if feature.is_numeric:
+        grid = numbers(schema, feature, row)
+        if grid is None:
+            return None
+        value, longest = grid.expression(), grid.longest
+    else:
+        choices = levels(feature, row)
+        if not choices:
+            return None
+        value, longest = f"({' | '.join(map(_literal, choices))})", max(map(_size, choices))
+    return EditGrammar(f'{_literal(head)} {value} "}}"', _size(head) + longest + 1)
+
+
+def _longest_rationale(schema: FeatureSchema) -> int:
+    names = sorted((len(name) for name in schema.names), reverse=True)[:NAMED_IN_RATIONALE]
+    return max(LONGEST_RATIONALE, sum(names) + LONGEST_RATIONALE // 2)
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
