@@ -4,13 +4,14 @@ person i is the same person in a cohort of any size."""
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Integers = NDArray[np.int64]
     Matrix = NDArray[np.float64]
 
 
@@ -42,31 +43,34 @@ def of_person(seed: int, person: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode()), person])
 
 
-def integers_with_sum(pattern: Matrix, totals: NDArray[Any], low: int, high: int, present: Any = None) -> Any:
-    """Whole numbers from `low` to `high` that follow `pattern`, shape `(d, m)`, and add up to `totals`, shape `(d,)`, over
-    the cells that are `present`. The pattern is moved up or down, cut at the limits and rounded.
+def integers_with_sum(
+    pattern: Matrix, totals: Integers, low: int | Integers, high: int, present: NDArray[np.bool_]
+) -> Integers:
+    """Whole numbers that follow `pattern`, shape `(d, m)`, lie from `low` (one for all or one a row) to `high`, and add up
+    to `totals`, shape `(d,)`, over the cells that are `present`. The pattern is moved up or down, cut and rounded.
 
     Raises ValueError where no such numbers exist.
     """
-    present = np.ones(pattern.shape, dtype=bool) if present is None else present
     counts = present.sum(axis=1)
-    if np.any(totals < low * counts) or np.any(totals > high * counts):
+    floor = np.broadcast_to(np.asarray(low, dtype=np.int64), totals.shape)
+    if np.any(totals < floor * counts) or np.any(totals > high * counts):
         raise ValueError(f"sums out of reach of {counts} numbers from {low} to {high}: {totals}")
-    width = float(high - low) + np.abs(pattern).max() + 1.0
-    below, above = np.full(len(pattern), low - width), np.full(len(pattern), high + width)
-    for _ in range(30):
+    floor = floor[:, None]
+    reach = high - floor.min() + np.ptp(pattern, axis=1) + 1.0
+    centre = (high + floor.min()) / 2 - pattern.mean(axis=1)
+    below, above = centre - reach, centre + reach
+    for _ in range(26):
         middle = (below + above) / 2
-        moved = np.where(present, np.clip(pattern + middle[:, None], low, high), 0.0)
+        moved = np.where(present, np.clip(pattern + middle[:, None], floor, high), 0.0)
         short = moved.sum(axis=1) < totals
         below, above = np.where(short, middle, below), np.where(short, above, middle)
-    moved = np.clip(pattern + above[:, None], low, high)
+    moved = np.clip(pattern + above[:, None], floor, high)
     whole = np.floor(moved).astype(np.int64)
     missing = totals - np.where(present, whole, 0).sum(axis=1)
     while np.any(missing != 0):  # one unit at a time where there is room, the largest fractions first
         step = np.sign(missing)[:, None]
-        room = present & np.where(step > 0, whole < high, whole > low) & (step != 0)
+        room = present & np.where(step > 0, whole < high, whole > floor) & (step != 0)
         rank = np.argsort(np.argsort(np.where(room, -step * (moved - whole), np.inf), axis=1), axis=1)
-        raised = room & (rank < np.abs(missing)[:, None])
-        whole += np.where(raised, step, 0)
+        whole += np.where(room & (rank < np.abs(missing)[:, None]), step, 0)
         missing = totals - np.where(present, whole, 0).sum(axis=1)
     return whole
