@@ -31,21 +31,15 @@ class PublicFile:
         nothing behind, and of two at once either may win.
         """
         path = folder / self.url.rsplit("/", 1)[-1]
-        if path.is_file() and self._is_content(path.read_bytes()):
-            return path
-        content = self._download()
-        if not self._is_content(content):
-            raise DataError(
-                f"{self.url} is not the file it was: {len(content)} bytes with SHA-256 {_digest(content)}, "
-                f"expected {self.size} bytes with {self.sha256}",
-                "try again; if it stays so, get the original file elsewhere and give its path",
-            )
         try:
+            if path.is_file() and _digest(path.read_bytes()) == self.sha256:
+                return path
+            content = self._download()
             folder.mkdir(parents=True, exist_ok=True)
             _write_atomically(path, content)
         except OSError as error:
             raise DataError(
-                f"cannot keep {self.url} in {folder}: {error.strerror}", "make the folder writable, or give a path"
+                f"cannot keep {self.url} in {folder}: {error.strerror}", "make the folder usable, or give a path"
             ) from error
         return path
 
@@ -53,15 +47,18 @@ class PublicFile:
         try:
             with urllib.request.urlopen(self.url, timeout=SECONDS) as answer:
                 content: bytes = answer.read(self.size + 1)  # one byte more tells that it is too long
-                return content
         except (OSError, http.client.HTTPException) as error:  # URLError, HTTPError and timeouts are OSErrors
             reason = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else str(error)
             raise DataError(
                 f"cannot download {self.url}: {reason}", "try again later, or get the file elsewhere and give its path"
             ) from error
-
-    def _is_content(self, content: bytes) -> bool:
-        return _digest(content) == self.sha256
+        if _digest(content) != self.sha256:
+            raise DataError(
+                f"{self.url} did not give the file that was meant: {len(content)} bytes with SHA-256 "
+                f"{_digest(content)}, expected {self.size} bytes with {self.sha256}",
+                "try again; if it stays so, get the original file elsewhere and give its path",
+            )
+        return content
 
 
 def _digest(content: bytes) -> str:
