@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensecf_bench.datasets.aireadi.columns import ABSENT, Column, Columns
+from sensecf_bench.datasets.aireadi.identifiers import CENTRAL, PACIFIC, person_key
 from sensecf_bench.datasets.aireadi.kinds import LAYOUT, KindLayout, StreamKind
 from sensecf_bench.datasets.aireadi.quirks import Quirk
 from sensecf_bench.datasets.aireadi.times import UNREADABLE
@@ -19,8 +20,7 @@ from sensecf_bench.datasets.aireadi.times import UNREADABLE
 SLEEP_STAGES = ("awake", "light", "deep", "rem")
 BEYOND_RANGE = ("", "Low", "High")
 BEYOND = {"low": Quirk.LOW_READING, "high": Quirk.HIGH_READING}
-TIMEZONES = {"pst": "America/Los_Angeles", "cst": "America/Chicago"}  # labels of civil time, daylight saving included
-ID_PREFIX = "AIREADI-"
+TIMEZONES = {"pst": PACIFIC, "cst": CENTRAL}  # labels of civil time, daylight saving included
 
 # Why a record is masked, as a small number; 0 for a measurement.
 STATES: tuple[Quirk | None, ...] = (
@@ -211,7 +211,7 @@ def header_facts(header: object, quirks: Counter[Quirk]) -> HeaderFacts:
     elif zone is None or not _is_zone(zone):
         quirks[Quirk.UNKNOWN_TIMEZONE] += 1
         zone = None
-    return HeaderFacts(zone, person.removeprefix(ID_PREFIX) if person is not None else None)
+    return HeaderFacts(zone, person_key(person) if person is not None else None)
 
 
 @cache

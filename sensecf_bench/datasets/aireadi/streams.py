@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sensecf_bench.datasets.aireadi.cleaning import MEASUREMENT, header_facts, judged
 from sensecf_bench.datasets.aireadi.columns import Columns
 from sensecf_bench.datasets.aireadi.general import UnreadableError, parse_general
+from sensecf_bench.datasets.aireadi.identifiers import person_key
 from sensecf_bench.datasets.aireadi.kinds import LAYOUT, StreamKind
 from sensecf_bench.datasets.aireadi.quirks import Quirk
 from sensecf_bench.datasets.aireadi.regular import parse_regular
@@ -82,7 +83,7 @@ def read_stream(path: Path, kind: StreamKind, release: int | None = None) -> Str
         columns = parse_regular(data, LAYOUT[kind]) or parse_general(data, LAYOUT[kind])
     except UnreadableError as error:
         raise StreamFileError(path, error.what, error.position) from None
-    return stream_of(columns, kind, release, named=path.name.partition("_")[0])
+    return stream_of(columns, kind, release, named=person_key(path.name.partition("_")[0]))
 
 
 def stream_of(columns: Columns, kind: StreamKind, release: int | None = None, named: str | None = None) -> Stream:
