@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensecf_bench.datasets.aireadi.clinical import item_key, read_clinical
+from sensecf_bench.datasets.aireadi.clinical import TABLES, item_key, read_clinical
 
 COLUMNS = ("person_id", "{}_id", "{}_source_value", "value_as_number", "unit_source_value")
 INDEX = {1: (), 2: (), 3: ("",), "mini": ("", "X")}
@@ -25,10 +25,15 @@ def write(folder, table, rows, index=("",), columns=COLUMNS):
             )
 
 
+def tables(folder):
+    paths = {table: folder / f"{table}.csv" for table in TABLES}
+    return {table: path if path.exists() else None for table, path in paths.items()}
+
+
 def read(folder, measurement=(), observation=(), **how):
     write(folder, "measurement", measurement, **how)
     write(folder, "observation", observation, **how)
-    return read_clinical(folder)
+    return read_clinical(tables(folder))
 
 
 VISIT = [
@@ -111,16 +116,16 @@ def test_units_as_the_release_may_write_them(tmp_path, unit):
 
 def test_an_absent_table_is_a_problem_and_the_other_is_read(tmp_path):
     write(tmp_path, "measurement", VISIT)
-    clinical = read_clinical(tmp_path)
+    clinical = read_clinical(tables(tmp_path))
     assert clinical.people["900001"]["bmi_kg_m2"] == 31.5
-    assert clinical.problems == (f"{tmp_path / 'observation.csv'}: not there",)
+    assert clinical.problems == ("clinical_data/observation.csv: not in this download",)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00person", b"person_id,other\n900001,2\n"])
 def test_a_table_that_cannot_be_read_is_named(tmp_path, content):
     write(tmp_path, "observation", SURVEYS)
     (tmp_path / "measurement.csv").write_bytes(content)
-    clinical = read_clinical(tmp_path)
+    clinical = read_clinical(tables(tmp_path))
     assert len(clinical.problems) == 1 and str(tmp_path / "measurement.csv") in clinical.problems[0]
     assert clinical.people["900001"]["cesd10_score"] == 7
 
@@ -130,7 +135,7 @@ def test_a_torn_row_is_counted_and_the_rest_goes_on(tmp_path):
     write(tmp_path, "observation", SURVEYS)
     with (tmp_path / "measurement.csv").open("a", encoding="utf-8") as file:
         file.write("7,900002,12")
-    clinical = read_clinical(tmp_path)
+    clinical = read_clinical(tables(tmp_path))
     assert clinical.people["900001"]["bmi_kg_m2"] == 31.5
     assert clinical.quirks == {"measurement: row with 3 fields instead of 6": 1}
 

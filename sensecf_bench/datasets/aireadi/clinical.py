@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensecf_bench.datasets.aireadi.identifiers import person_key
 from sensecf_bench.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SURVEY_SENTINELS = frozenset({55, 77, 88, 99, 555, 777, 888, 999})
 WRONG_UNITS = frozenset({"mmol/mol", "mmol/l", "kpa", "lb/in2"})
 BLOCK_BYTES = 8 << 20
+TABLES = ("measurement", "observation")
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,17 @@ class Clinical:
     problems: tuple[str, ...] = ()
 
 
-def read_clinical(folder: Path) -> Clinical:
-    """Read measurement.csv and observation.csv of a `clinical_data` folder, a block at a time.
+def read_clinical(tables: Mapping[str, Path | None]) -> Clinical:
+    """Read the tables `measurement` and `observation`, a block at a time.
 
-    A table that is absent or cannot be read is a problem, not an error: the features it would give are then missing.
+    A table that is not there (None) or cannot be read is a problem, not an error: its features are then missing.
     """
     answers: dict[tuple[str, str], list[float]] = {}
     quirks: Counter[str] = Counter()
     problems: list[str] = []
-    for table in ("measurement", "observation"):
-        path = folder / f"{table}.csv"
-        if not path.is_file():
-            problems.append(f"{path}: not there")
+    for table, path in tables.items():
+        if path is None:
+            problems.append(f"clinical_data/{table}.csv: not in this download")
             continue
         wanted = {key: item for item in (*ITEMS.values(), *PARTS.values()) if item.table == table for key in item.keys}
         try:
@@ -146,7 +147,7 @@ def _rows(
         chosen = batch.filter(pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(first)), value_set=keys))
         people, sources, values, units = (chosen[name].to_pylist() for name in names)
         for person, source, value, unit in zip(people, sources, values, units, strict=True):
-            yield person.removesuffix(".0"), item_key(source), value, unit or ""
+            yield person_key(person), item_key(source), value, unit or ""
 
 
 def _batches(path: Path, columns: Sequence[str], quirks: Counter[str]) -> Iterator[pa.RecordBatch]:

@@ -7,15 +7,18 @@ the user's own and readable by nobody else: what licensed data become is under t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sensecf_bench.datasets.aireadi.clinical import Clinical, read_clinical
 from sensecf_bench.datasets.aireadi.daily import OF_DAYS, Days
 from sensecf_bench.datasets.aireadi.participant import Summary
 from sensecf_bench.errors import DataError
@@ -70,16 +73,8 @@ class FeatureStore:
             return
         import pyarrow.parquet as pq
 
-        name = f"people-{secrets.token_hex(8)}.parquet"
-        temporary = self.folder / f"{TEMPORARY}{name}"
-        try:
-            pq.write_table(_table(rows), temporary)
-            temporary.replace(self.folder / name)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise DataError(
-                f"cannot keep features in {self.folder}: {error.strerror}", "name another folder with --cache"
-            ) from error
+        table = _table(rows)
+        self._write(self.folder / f"people-{secrets.token_hex(8)}.parquet", lambda p: pq.write_table(table, p))
 
     def settle(self, summaries: Mapping[str, Summary]) -> None:
         """Put everything into one file, where there are several, and drop what is stale."""
@@ -89,8 +84,44 @@ class FeatureStore:
             for part in before:
                 part.unlink(missing_ok=True)
 
+    def clinical(self, tables: Mapping[str, Path | None]) -> Clinical:
+        """What the visit recorded, from its tables where they have changed since."""
+        key = _key_of_tables(tables)
+        path = self.folder / "clinical.json"
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            if kept["key"] == key:
+                return Clinical(kept["people"], Counter(kept["quirks"]), tuple(kept["problems"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # not there, or damaged: read the tables
+        clinical = read_clinical(tables)
+        kept = {"key": key, "people": clinical.people, "quirks": clinical.quirks, "problems": clinical.problems}
+        content = json.dumps(kept)
+        self._write(path, lambda p: p.write_text(content, encoding="utf-8"))
+        return clinical
+
+    def _write(self, path: Path, write: Callable[[Path], object]) -> None:
+        temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(4)}-{path.name}")
+        try:
+            write(temporary)
+            temporary.replace(path)
+        except OSError as error:
+            raise DataError(
+                f"cannot keep features in {self.folder}: {error.strerror}", "name another folder with --cache"
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
     def _parts(self) -> list[Path]:
         return sorted(self.folder.glob("people-*.parquet"))
+
+
+def _key_of_tables(tables: Mapping[str, Path | None]) -> str:
+    digest = hashlib.sha256((Path(__file__).parent / "clinical.py").read_bytes())
+    for name, path in tables.items():
+        status = path.stat() if path is not None else None
+        digest.update(f"\x1f{name} {status and (status.st_size, status.st_mtime_ns)}".encode())
+    return digest.hexdigest()
 
 
 def _table(summaries: list[Summary]) -> pa.Table:
