@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensecf_bench.datasets.aireadi import manifests, participants, versions
+from sensecf_bench.datasets.aireadi import manifests, participants_table, versions
 from sensecf_bench.datasets.aireadi.identifiers import person_key as person_key
 from sensecf_bench.datasets.aireadi.kinds import LAYOUT, StreamKind
 from sensecf_bench.datasets.aireadi.manifests import Manifest
-from sensecf_bench.datasets.aireadi.participants import Person
+from sensecf_bench.datasets.aireadi.participants_table import Person
 from sensecf_bench.datasets.aireadi.problems import Problem, Trouble
 from sensecf_bench.datasets.aireadi.roots import CLINICAL, DATATYPES, datatype_folders, find_root, subfolders
 from sensecf_bench.errors import DataError
@@ -42,9 +42,9 @@ class Release:
         clues = []
         doi, clue = versions.described(root)
         people: dict[str, Person] | None = None
-        table = root / participants.FILE
+        table = root / participants_table.FILE
         if table.is_file():
-            people, id_column, wrong = participants.read_participants(table)
+            people, id_column, wrong = participants_table.read_participants(table)
             problems += wrong
             clues.append(versions.Clue(table, versions.OF_ID_COLUMN[id_column]))
         listed = _manifests(root, problems)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sensecf_bench.datasets.aireadi.identifiers import ID_COLUMNS, id_of
 from sensecf_bench.datasets.aireadi.kinds import LAYOUT, StreamKind
-from sensecf_bench.datasets.aireadi.participants import table_rows
+from sensecf_bench.datasets.aireadi.participants_table import table_rows
 from sensecf_bench.errors import DataError
 
 FILE = "manifest.tsv"

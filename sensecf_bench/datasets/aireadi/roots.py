@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from sensecf_bench.datasets.aireadi.kinds import LAYOUT
-from sensecf_bench.datasets.aireadi.participants import FILE
+from sensecf_bench.datasets.aireadi.participants_table import FILE
 from sensecf_bench.errors import DataError
 
 DATATYPES = tuple(dict.fromkeys(layout.datatype for layout in LAYOUT.values()))
