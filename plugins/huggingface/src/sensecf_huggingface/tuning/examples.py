@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sensecf_bench.errors import DataError
+
+if TYPE_CHECKING:
+    from sensecf_bench.prompting import Message
+    from sensecf_huggingface.loaded import Loaded
 
 
 @dataclass(frozen=True)
@@ -45,3 +50,32 @@ def fingerprint(examples: Iterable[Example]) -> str:
         digest.update(np.asarray(example.ids, dtype="<i8").tobytes())
         digest.update(np.asarray(example.scored, dtype=np.bool_).tobytes())
     return digest.hexdigest()
+
+
+def encode(loaded: Loaded, conversations: Iterable[tuple[Sequence[Message], str]]) -> list[Example]:
+    """Prompts, word for word as they will be asked, and the answers to learn, each with the token that ends a turn.
+
+    Raises DataError where the tokenizer knows no such token: a model would learn never to stop.
+    """
+    from sensecf_huggingface.chat import answer_ids, prompt_ids
+
+    end = end_of_turn(loaded.tokenizer, loaded.stop_ids)
+    return [
+        Example.answer(prompt_ids(loaded.tokenizer, messages), [*answer_ids(loaded.tokenizer, answer), end])
+        for messages, answer in conversations
+    ]
+
+
+def end_of_turn(tokenizer: Any, stop_ids: Sequence[int]) -> int:
+    """Of the ids that end an answer, the one with which the chat template ends an assistant's turn."""
+    if not stop_ids:
+        raise DataError("the tokenizer has no token that ends an answer", "give it an eos_token")
+    if tokenizer.chat_template:
+        turns = [{"role": "user", "content": "question"}, {"role": "assistant", "content": "answer"}]
+        text = tokenizer.apply_chat_template(turns, tokenize=False)
+        after = tokenizer.encode(text.rpartition("answer")[2], add_special_tokens=False)
+        for token in after:
+            if token in stop_ids:
+                return int(token)
+    own = tokenizer.eos_token_id
+    return int(own if own in stop_ids else stop_ids[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
@@ -36,7 +37,7 @@ class Recipe:
     steps: int | None = None
     batch: int = 16
     microbatch: int = 4
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of activations; auto: bfloat16 on a GPU
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of activations; auto: the model's own
     gradient_checkpointing: bool = True
     share_prefix: bool = True  # compute what all prompts begin with once a microbatch
     validate_every: int | None = None  # steps; None: after each epoch
@@ -58,7 +59,7 @@ class Recipe:
         for name in ("dropout", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 raise _wrong(name, getattr(self, name), "at least 0 and below 1")
-        for name in ("weight_decay", "checkpoint_seconds", "report_seconds"):
+        for name in ("seed", "weight_decay", "checkpoint_seconds", "report_seconds"):
             if not getattr(self, name) >= 0:
                 raise _wrong(name, getattr(self, name), "at least 0")
 
@@ -70,6 +71,16 @@ class Recipe:
 
     def steps_in_epoch(self, examples: int) -> int:
         return -(-examples // self.batch)
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of a step, the first being 0: a straight rise, then down along the schedule to nothing."""
+        rising = math.ceil(self.warmup * steps)
+        if step < rising:
+            return self.learning_rate * (step + 1) / (rising + 1)
+        gone = (step - rising) / max(1, steps - rising)
+        if self.schedule == "cosine":
+            return self.learning_rate * 0.5 * (1 + math.cos(math.pi * gone))
+        return self.learning_rate * (1 - gone if self.schedule == "linear" else 1)
 
     def identity(self) -> dict[str, Any]:
         """What determines the weights, as JSON takes it: two recipes with the same identity train the same model."""

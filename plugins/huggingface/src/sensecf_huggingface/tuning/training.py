@@ -1,32 +1,32 @@
-"""Fine-tuning and pretraining: one loop for both."""
+"""Fine-tuning and pretraining: two ways to choose what is trained, and one loop for both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sensecf_huggingface.tuning.examples import Example
+from sensecf_bench.errors import ConfigError, DataError
+from sensecf_huggingface.tuning.digests import digest
+from sensecf_huggingface.tuning.examples import Example, fingerprint
+from sensecf_huggingface.tuning.loop import Loop, Watch
+from sensecf_huggingface.tuning.memory import peak, watch_from_here
 from sensecf_huggingface.tuning.progress import Progress
 from sensecf_huggingface.tuning.recipe import Recipe
+from sensecf_huggingface.tuning.results import Tuned, record, recorded
+from sensecf_huggingface.tuning.stepping import Stepper
 
 if TYPE_CHECKING:
-    from peft import PeftModel
+    import torch
+    from peft import LoraConfig, PeftModel
 
     from sensecf_huggingface.loaded import Loaded
 
-
-@dataclass(frozen=True)
-class Tuned:
-    """A finished training. Memory in bytes: of the GPU where there is one, else the greatest the process ever held."""
-
-    adapter_folder: Path  # a LoRA adapter as peft reads it; after pretraining, a model as transformers reads it
-    steps: int  # carried out; fewer than planned where it stopped early
-    losses: tuple[float, ...]  # mean over the scored tokens, one a step
-    validity: float | None  # of the weights that were kept; None without a validator
-    seconds: float
-    peak_memory: int
+__all__ = ["Tuned", "fine_tune", "pretrain"]
 
 
 def fine_tune(
@@ -38,8 +38,26 @@ def fine_tune(
     validate: Callable[[PeftModel], float] | None,
     note: Callable[[Progress], None],
 ) -> Tuned:
-    """Train a LoRA adapter for `loaded.model` and leave it in a folder of its own inside `folder`."""
-    raise NotImplementedError
+    """Train a LoRA adapter for `loaded.model` and leave it in `folder / "adapter"`, as peft reads it.
+
+    `validate` is given the adapted model in evaluation mode, without gradients, and returns a share between 0 and 1; the
+    adapter with the greatest is kept. A killed training called again with the same arguments goes on where its last
+    checkpoint was; a finished one is returned as it is. `loaded.model` is afterwards the model it was. Raises
+    RunFolderError when the folder holds another training, ConfigError when nothing can be trained so.
+    """
+    from peft import PeftModel, get_peft_model
+
+    if isinstance(loaded.model, PeftModel):
+        raise ConfigError("the model to fine-tune already has an adapter apart", "load it without one")
+    identity = _identity("lora", loaded.model, examples, recipe)
+    with _seeded(recipe.seed, loaded.device):
+        adapted = get_peft_model(loaded.model, _lora(recipe))
+        try:
+            parameters = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
+            work = _Work(adapted, parameters, identity, examples, recipe, folder, "adapter", loaded.device)
+            return work.carry_out(validate, note)
+        finally:
+            adapted.unload()
 
 
 def pretrain(
@@ -51,5 +69,108 @@ def pretrain(
     validate: Callable[[Any], float] | None,
     note: Callable[[Progress], None],
 ) -> Tuned:
-    """Train all weights of `loaded.model`, in place, and leave it (`save_pretrained`) in a folder inside `folder`."""
-    raise NotImplementedError
+    """Train all weights of `loaded.model`, in place, and leave it in `folder / "model"`, as transformers reads it.
+
+    Everything else is as with `fine_tune`; what a recipe says about LoRA is not used. The weights have to be in float32,
+    where small updates count.
+    """
+    import torch
+
+    model = loaded.model
+    if {p.dtype for p in model.parameters()} != {torch.float32}:
+        raise ConfigError("only weights in float32 can be trained in full", "load the model with dtype=float32")
+    identity = _identity("full", model, examples, recipe)
+    with _seeded(recipe.seed, loaded.device):
+        model.requires_grad_(True)
+        try:
+            work = _Work(model, dict(model.named_parameters()), identity, examples, recipe, folder, "model", loaded.device)
+            tuned = work.carry_out(validate, note)
+        finally:
+            model.requires_grad_(False)
+    model.load_state_dict(type(model).from_pretrained(tuned.adapter_folder, local_files_only=True).state_dict())
+    return tuned
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """A training to be carried out, or found done."""
+
+    model: Any
+    parameters: Mapping[str, torch.nn.Parameter]
+    identity: Mapping[str, Any]  # what determines the weights, as JSON reads it back
+    examples: Sequence[Example]
+    recipe: Recipe
+    folder: Path
+    result: str  # name of the folder for what comes of it
+    device: torch.device
+
+    def carry_out(self, validate: Callable[[Any], float] | None, note: Callable[[Progress], None]) -> Tuned:
+        if (done := recorded(self.folder, self.identity)) is not None:
+            return done
+        watch_from_here(self.device)
+        checkpoints = self.folder / "checkpoints"
+
+        def say(remark: str) -> None:
+            note(Progress(0, self.recipe.total_steps(len(self.examples)), remark=remark))
+
+        with Stepper(self.model, self.parameters, self.examples, self.recipe, say) as stepper:
+            watch = Watch(None if validate is None else self._judge(validate), note)
+            state = Loop(stepper, self.recipe, checkpoints, self.identity, watch).run()
+        tuned = Tuned(self._written(), state.step, state.losses, state.validity, state.seconds, peak(self.device))
+        record(self.folder, tuned, self.identity)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        return tuned
+
+    def _judge(self, validate: Callable[[Any], float]) -> Callable[[], float]:
+        import torch
+
+        def judged() -> float:
+            self.model.eval()
+            with torch.no_grad():
+                validity = float(validate(self.model))
+            self.model.train()
+            return validity
+
+        return judged
+
+    def _written(self) -> Path:
+        aside, place = self.folder / f"{self.result}.unfinished", self.folder / self.result
+        shutil.rmtree(aside, ignore_errors=True)
+        self.model.save_pretrained(aside, safe_serialization=True)
+        shutil.rmtree(place, ignore_errors=True)
+        aside.rename(place)
+        return place
+
+
+def _identity(kind: str, model: Any, examples: Sequence[Example], recipe: Recipe) -> dict[str, Any]:
+    if not examples:
+        raise DataError("there is nothing to learn from: no examples", "use more training rows")
+    content = {
+        "kind": kind,
+        "base": digest(model),
+        "examples": fingerprint(examples),
+        "recipe": recipe.identity(),
+    }
+    return cast("dict[str, Any]", json.loads(json.dumps(content)))
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Chance by the seed inside, and as if nothing had happened outside."""
+    import torch
+
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _lora(recipe: Recipe) -> LoraConfig:
+    from peft import LoraConfig
+
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=recipe.targets if isinstance(recipe.targets, str) else list(recipe.targets),
+    )
