@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sensecf_bench.contracts import Dataset
+from sensecf_bench.datasets.aireadi.dataset import Aireadi
 from sensecf_bench.datasets.clinical import BreastCancer, DiabetesProgression
 from sensecf_bench.datasets.heart_disease import HeartDisease
 from sensecf_bench.datasets.table import UserTable
@@ -11,4 +12,4 @@ from sensecf_bench.hookspecs import hookimpl
 
 @hookimpl
 def sensecf_datasets() -> list[type[Dataset]]:
-    return [BreastCancer, DiabetesProgression, HeartDisease, UserTable]
+    return [BreastCancer, DiabetesProgression, HeartDisease, UserTable, Aireadi]

@@ -126,6 +126,8 @@ def _possible(value: str, unit: str, item: Item, quirks: Counter[str], name: str
         quirks[f"{name}: not answered"] += 1
     elif unit.strip().lower() in WRONG_UNITS:
         quirks[f"{name}: in {unit.strip()}"] += 1
+    elif item.survey and not number.is_integer():
+        quirks[f"{name}: no whole number"] += 1
     elif not low <= number <= high:
         quirks[f"{name}: outside [{low:g}, {high:g}]"] += 1
     else:

@@ -137,29 +137,35 @@ def eligibility(
 
     `columns` holds at least the schema's features, the label and the counts of days, shape `(n,)` each; NaN is missing.
     """
+    counted = {_count_of(name) for name in (LABEL, *schema.names)}
     reasons: dict[str, NDArray[np.bool_]] = {}
-    for count in COUNTS:
-        reasons[f"fewer than {least_days} {count.replace('_', ' ')}"] = ~(columns[count] >= least_days)
+    for count in (c for c in COUNTS if c in counted):
+        reasons[_too_few(count, least_days)] = ~(columns[count] >= least_days)
     absent = reasons.copy()
     stress = columns[LABEL].astype(np.float64)
-    reasons["no mean_stress"] = np.isnan(stress) & ~absent[f"fewer than {least_days} wear days"]
+    reasons["no mean_stress"] = np.isnan(stress) & ~absent[_too_few("wear_days", least_days)]
     for feature, low, high in zip(schema.features, *schema.hard_bounds, strict=True):
         if not feature.is_numeric:
             known = np.isin(columns[feature.name].astype(object), feature.levels)
             reasons[f"no {feature.name}"] = ~known
             continue
         values = columns[feature.name].astype(np.float64)
-        explained = _explained(feature.name, absent, least_days)
+        count = _count_of(feature.name)
+        # Where too few days already say why a feature is missing, one gap is not listed a dozen times.
+        explained = absent[_too_few(count, least_days)] if count else np.False_
         reasons[f"no {feature.name}"] = np.isnan(values) & ~explained
         reasons[f"{feature.name} outside [{low:g}, {high:g}]"] = (values < low) | (values > high)
     kept_out = np.logical_or.reduce(list(reasons.values()))
     return Eligibility(~kept_out, reasons)
 
 
-def _explained(name: str, absent: Mapping[str, NDArray[np.bool_]], least_days: int) -> NDArray[np.bool_] | np.bool_:
-    """Where too few days already say why a feature is missing, so that one gap is not listed a dozen times."""
-    source = BY_NAME[name].source
+def _count_of(column: str) -> str:
+    """The count of days that a column rests on; none for what the visit recorded."""
+    source = BY_NAME[column].source
     if source in ("participants", "clinical"):
-        return np.False_
-    count = {"glucose": "glucose days", "sleep": "sleep nights"}.get(source, "wear days")
-    return absent[f"fewer than {least_days} {count}"]
+        return ""
+    return {"glucose": "glucose_days", "sleep": "sleep_nights"}.get(source, "wear_days")
+
+
+def _too_few(count: str, least: int) -> str:
+    return f"fewer than {least} {count.replace('_', ' ')}"
