@@ -68,7 +68,9 @@ def draw_wear(draws: Draws, days: int) -> Wear:
 def _kept(draws: Draws, count: int) -> NDArray[np.bool_]:
     """Five in six sensors lose up to twenty readings in a row, the others stop before their time."""
     index, u = np.arange(count), draws.uniform("coverage")
-    share = np.where(u < 0.84, 1.0, np.where(u < 0.97, 0.30 + 0.68 * (u - 0.84) / 0.13, 0.03 + 0.27 * (u - 0.97) / 0.03))
+    share = np.where(
+        u < 0.84, 1.0, np.where(u < 0.97, 0.30 + 0.68 * (u - 0.84) / 0.13, 0.03 + 0.27 * (u - 0.97) / 0.03)
+    )
     gap = (draws.uniform("gap at") * (count - 20)).astype(np.int64)
     length = (21 * draws.uniform("gap length")).astype(np.int64)
     stopped = index >= (share * count)[:, None]

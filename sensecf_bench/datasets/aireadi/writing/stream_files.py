@@ -57,9 +57,7 @@ class Owner:
 USUAL = Style()
 
 
-def stream_file(
-    kind: StreamKind, release: int, owner: Owner, data: Samples | Spans, style: Style = USUAL
-) -> bytes:
+def stream_file(kind: StreamKind, release: int, owner: Owner, data: Samples | Spans, style: Style = USUAL) -> bytes:
     """The whole file. Times that a quirk has moved apart from the clock are moved already in `data`."""
     template, columns = _records(kind, release, owner, data, style)
     listed = dump_list(template, columns, depth=1 if kind == StreamKind.GLUCOSE and release == 1 else 2)
@@ -67,6 +65,11 @@ def stream_file(
     body: Any = slot("list") if bare else {LAYOUT[kind].body_key: slot("list")}
     header = _header(kind, release, owner) if style.header else None
     return dump_document({"header": header, "body": body}, {"list": listed})
+
+
+def sensor_id(owner: Owner) -> str:
+    """The invented serial number of a person's glucose sensor."""
+    return f"SY{int(owner.person_id):08d}"
 
 
 def _header(kind: StreamKind, release: int, owner: Owner) -> dict[str, Any]:
@@ -134,7 +137,7 @@ def _glucose_record(owner: Owner, unit: str) -> dict[str, Any]:
     return {
         "effective_time_frame": {"time_interval": {"start_date_time": slot("time"), "end_date_time": slot("time")}},
         "event_type": "EGV",
-        "source_device_id": f"SY{int(owner.person_id):08d}",
+        "source_device_id": sensor_id(owner),
         "blood_glucose": {"unit": unit, "value": slot("value")},
         "transmitter_time": {"unit": "long integer", "value": slot("clock")},
         "transmitter_id": f"{int(owner.person_id) % 16**5:05X}S",
