@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Actionability(RowMetric):
-    """Share of answered queries whose rows change no immutable feature and respect direction and hard bounds.
+    """Share of answered queries whose rows change no immutable feature and respect direction, hard bounds and constraints.
 
     Over the queries for which rows came back (outcome FOUND or REJECTED): 0 for REJECTED, and for FOUND the share of
     admitted rows that break no rule of the schema, which admission has seen to. A query rejected because its values

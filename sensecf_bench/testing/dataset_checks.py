@@ -56,7 +56,7 @@ def ids_are_unique(subject: Subject, bench: Bench) -> None:
 
 
 def schema_fits_the_frame(subject: Subject, bench: Bench) -> None:
-    """Its schema reads every value of its frame, inside the hard bounds, and its undesired class is 0 or 1."""
+    """Its schema reads every value of its frame, rows keep its bounds and constraints, and its undesired class is 0 or 1."""
     table = _table(subject)
     try:
         matrix = table.schema.encode(table.frame)
@@ -65,6 +65,9 @@ def schema_fits_the_frame(subject: Subject, bench: Bench) -> None:
     low, high = table.schema.hard_bounds
     outside = [table.schema.names[j] for j in np.flatnonzero(((matrix < low) | (matrix > high)).any(axis=0))]
     require(not outside, "values inside the hard bounds", f"others in {', '.join(outside)}", "widen the bounds")
+    broken = [c.name for c in table.schema.constraints if table.schema.breaks(c, matrix).any()]
+    cure = "loosen the constraints, or leave those rows out"
+    require(not broken, "rows that keep the constraints", f"rows that break {', '.join(broken)}", cure)
     good = table.undesired in (0, 1) and len(set(table.classes)) == 2
     cure = "name two classes, and say by 0 or 1 which one people want to leave"
     require(good, "two classes, one undesired", f"{table.classes!r}, undesired {table.undesired!r}", cure)
