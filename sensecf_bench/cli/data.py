@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sensecf_bench.cli import aireadi
 from sensecf_bench.errors import RunFolderError
 
 app = typer.Typer(help="Bring your own data.", no_args_is_help=True)
+app.add_typer(aireadi.app, name="aireadi")
 
 
 @app.callback()
