@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sensecf_bench import Dataset, MeanMetric, Metric
+from sensecf_bench import Dataset, LinearConstraint, MeanMetric, Metric
 from sensecf_bench.contracts import Classifier, Sums
 from sensecf_bench.errors import PluginError, UnknownNameError
 from sensecf_bench.testing import CHECKS, BoundCheck, CheckFailed, parametrize_with_checks
@@ -255,6 +255,15 @@ class ThirdClass(EasyTable):
 
     def load(self):
         return replace(super().load(), undesired=2)
+
+
+class BreaksItsConstraint(EasyTable):
+    breaks = "schema-fits-the-frame"
+
+    def load(self):
+        table = super().load()
+        light = LinearConstraint(name="light", coefficients={"glucose": 1, "bmi": 1}, most=200)
+        return replace(table, schema=replace(table.schema, constraints=(light,)))
 
 
 class OneClass(EasyTable):
