@@ -211,9 +211,7 @@ def read_manifest(content: bytes) -> Manifest:
 
 def refuse_odd(folder: Path) -> None:
     """Raise ValueError or BrokenWeightsError unless a folder holds a LoRA adapter of whole safetensors."""
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
-        raise ValueError(f"{CONFIG} is not that of a LoRA adapter")
+    _config(folder)
     if not read_header(folder / WEIGHTS):
         raise ValueError(f"{WEIGHTS} holds no tensors")
 
@@ -222,7 +220,7 @@ def sealed(trained: Trained, identity: Identity, into: Path) -> tuple[Path, Mani
     """Put the two files of an adapter and a manifest into a new folder."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
-    config = json.loads((trained.folder / CONFIG).read_text(encoding="utf-8"))
+    config = _config(trained.folder)
     config["base_model_name_or_path"] = identity.base  # peft writes the path it had here, which is nobody's business
     (into / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
     shutil.copyfile(trained.folder / WEIGHTS, into / WEIGHTS)
@@ -233,6 +231,13 @@ def sealed(trained: Trained, identity: Identity, into: Path) -> tuple[Path, Mani
     )
     (into / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
     return into, manifest
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
+        raise ValueError(f"{CONFIG} is not that of a LoRA adapter")
+    return config
 
 
 def _hash(file: Path) -> str:

@@ -21,6 +21,7 @@ def export(adapter: Adapter, file: Path) -> None:
     aside = file.with_name(f".{file.name}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        aside.unlink(missing_ok=True)
         with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as archive:
             for name in NAMES:
                 entry = zipfile.ZipInfo(name, DAY)
@@ -30,8 +31,6 @@ def export(adapter: Adapter, file: Path) -> None:
         aside.replace(file)
     except OSError as error:
         raise Unavailable(f"{file} cannot be written: {error.strerror}", "name another file") from None
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def bring_in(file: Path, adapters: Adapters) -> tuple[Adapter, bool]:

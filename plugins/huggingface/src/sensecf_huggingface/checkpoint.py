@@ -73,7 +73,7 @@ def find(model: str, revision: str | None = None, *, cache: Path | None = None) 
         fingerprint=_fingerprint(origin.folder, config, weights),
         architecture=config["architectures"][0],
         parameters=weights.parameters,
-        bytes=weights.bytes,
+        bytes=weights.nbytes,
         dtype=weights.dtype,
         context=_count(config, "max_position_embeddings", 0) or _count(config, "n_positions", 2048),
         vocabulary=_count(config, "vocab_size", 0),

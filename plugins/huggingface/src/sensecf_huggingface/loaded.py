@@ -43,7 +43,8 @@ def load(
 
     "auto" is the GPU where there is one, in bfloat16 (float16 where it has none); on a CPU it is float32 for weights
     stored as such and bfloat16 for others. `adapter` is the folder of a LoRA adapter (see `adapters`): it is merged into the
-    weights, and kept apart over 4-bit ones. Raises Unavailable when a GPU or bitsandbytes is asked for and not there.
+    weights, and kept apart over 4-bit ones. Raises Unavailable when a GPU or bitsandbytes is asked for and not there, when
+    tensors are missing, and when the adapter was sealed for another base or is damaged.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -54,8 +55,9 @@ def load(
     if quantise == "4bit":
         more["quantization_config"] = _four_bits(where, kind)
         more["device_map"] = {"": where}
-    model = AutoModelForCausalLM.from_pretrained(
+    model, report = AutoModelForCausalLM.from_pretrained(
         checkpoint.folder,
+        output_loading_info=True,
         dtype=kind,
         attn_implementation="sdpa",
         local_files_only=True,
@@ -63,10 +65,15 @@ def load(
         trust_remote_code=False,
         **more,
     )
+    if absent := sorted(report["missing_keys"]):  # transformers fills them with random numbers
+        raise Unavailable(
+            f"{checkpoint.name} lacks {len(absent)} of the tensors that its config.json calls for, {absent[0]} first",
+            "fetch the checkpoint again, or name another",
+        )
     if not more:
         model = model.to(where)
     if adapter is not None:
-        model = _with_adapter(model, adapter, merge=quantise is None)
+        model = _with_adapter(model, adapter, checkpoint, merge=quantise is None)
     model.eval()
     model.requires_grad_(False)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
@@ -114,9 +121,15 @@ def _four_bits(where: torch.device, kind: torch.dtype) -> Any:
     )
 
 
-def _with_adapter(model: Any, adapter: Path, merge: bool) -> Any:
+def _with_adapter(model: Any, adapter: Path, checkpoint: Checkpoint, merge: bool) -> Any:
     from peft import PeftModel
 
+    from sensecf_huggingface.adapters import MANIFEST, for_base, refuse_odd
+
+    if (adapter / MANIFEST).exists():
+        for_base(adapter, checkpoint)
+    else:  # in training, not sealed yet
+        refuse_odd(adapter)
     adapted = PeftModel.from_pretrained(model, str(adapter), is_trainable=False, local_files_only=True)
     return adapted.merge_and_unload(safe_merge=True) if merge else adapted
 

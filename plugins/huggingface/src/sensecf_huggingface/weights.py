@@ -61,7 +61,7 @@ class Weights:
         return sum(t.size for t in self.tensors)
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         return sum(t.stop - t.start for t in self.tensors)
 
     @property
@@ -79,7 +79,7 @@ class Weights:
         Up to 64 MiB of weights are read whole; of larger ones three places of every tensor are, so that it takes a moment and
         still tells apart models of which one layer differs.
         """
-        whole = self.bytes <= READ_WHOLE
+        whole = self.nbytes <= READ_WHOLE
         for t in self.tensors:
             yield f"{t.name} {t.dtype} {t.shape}\n".encode()
             with t.file.open("rb") as file:
