@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import struct
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sensecf_huggingface import hub, memory
-from sensecf_huggingface.checkpoint import Checkpoint, find
+from sensecf_huggingface.checkpoint import find
 from sensecf_huggingface.memory import Free, needed, refuse_too_large
 from sensecf_huggingface.weights import BrokenWeightsError, read_header
 
@@ -21,22 +22,45 @@ from sensecf_bench import Unavailable
 
 COMMIT, OTHER_COMMIT = "a" * 40, "b" * 40
 GIB = 2**30
-LLAMA_8B = Checkpoint(  # the figures of the published configuration
-    folder=Path("nowhere"),
-    name="meta-llama/Llama-3.1-8B-Instruct",
-    revision=hub.PINNED["meta-llama/Llama-3.1-8B-Instruct"],
-    fingerprint="0" * 64,
-    architecture="LlamaForCausalLM",
-    parameters=8_030_261_248,
-    bytes=16_060_522_496,
-    dtype="bfloat16",
-    context=131_072,
-    vocabulary=128_256,
-    layers=32,
-    hidden=4096,
-    kv_width=2 * 8 * 128,
-    has_chat_template=True,
-)
+LLAMA_8B_CONFIG = {  # of the published model
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "max_position_embeddings": 131072,
+    "model_type": "llama",
+    "num_attention_heads": 32,
+    "num_hidden_layers": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+}
+
+
+@pytest.fixture(scope="module")
+def large(llama_folder, tmp_path_factory):
+    """A folder that looks like LLaMA-3.1-8B: four files of 16 GB together, of which nothing but the headers takes room."""
+    folder = Path(shutil.copytree(llama_folder, tmp_path_factory.mktemp("large") / "llama-8b"))
+    (folder / "model.safetensors").unlink()
+    (folder / "config.json").write_text(json.dumps(LLAMA_8B_CONFIG))
+    wide, narrow, inner, words = 4096, 1024, 14336, 128256
+    shapes = {"model.embed_tokens.weight": (words, wide), "lm_head.weight": (words, wide), "model.norm.weight": (wide,)}
+    for i in range(32):
+        parts = {"q": (wide, wide), "k": (narrow, wide), "v": (narrow, wide), "o": (wide, wide)}
+        shapes |= {f"model.layers.{i}.self_attn.{part}_proj.weight": shape for part, shape in parts.items()}
+        parts = {"gate": (inner, wide), "up": (inner, wide), "down": (wide, inner)}
+        shapes |= {f"model.layers.{i}.mlp.{part}_proj.weight": shape for part, shape in parts.items()}
+        shapes |= {f"model.layers.{i}.{which}_layernorm.weight": (wide,) for which in ("input", "post_attention")}
+    files = {name: f"model-{i % 4 + 1:05}-of-00004.safetensors" for i, name in enumerate(shapes)}
+    for file in set(files.values()):
+        header, end = {}, 0
+        for name in (name for name in shapes if files[name] == file):
+            start, end = end, end + 2 * math.prod(shapes[name])
+            header[name] = {"dtype": "BF16", "shape": shapes[name], "data_offsets": [start, end]}
+        written = json.dumps(header).encode()
+        with (folder / file).open("wb") as opened:
+            opened.write(struct.pack("<Q", len(written)) + written)
+            opened.truncate(8 + len(written) + end)  # a hole, on every file system that has them
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}))
+    return find(str(folder))
 
 
 @pytest.fixture
@@ -202,7 +226,11 @@ def test_a_hub_id_that_is_not_in_the_cache(tmp_path):
 
 def test_the_two_published_models_are_pinned_and_say_how_to_be_had(tmp_path):
     said = refusal("BioMistral/BioMistral-7B", cache=tmp_path)
-    assert said.fix == "hf download BioMistral/BioMistral-7B --revision 9a11e1ffa817c211cbb52ee1fb312dc6b61b40a5"
+    revision = "9a11e1ffa817c211cbb52ee1fb312dc6b61b40a5"
+    assert said.fix.startswith(
+        f"hf download BioMistral/BioMistral-7B --revision {revision}, then, as it is published as"
+    )
+    assert f"sensecf-bench checkpoint convert BioMistral/BioMistral-7B OUT --revision {revision} writes" in said.fix
     said = refusal("meta-llama/Llama-3.1-8B-Instruct", cache=tmp_path)
     assert "accept the licence at https://huggingface.co/meta-llama/Llama-3.1-8B-Instruct" in said.fix
     assert "hf auth login" in said.fix
@@ -220,6 +248,13 @@ def test_a_download_that_broke_off(cache):
     said = refusal("someone/small", cache=cache)
     assert "has no weights" in said.reason
     assert said.fix == f"hf download someone/small --revision {COMMIT}"
+
+
+def test_a_pickle_in_the_cache_is_converted_by_its_hub_id(cache):
+    snapshot = cache / "models--someone--small" / "snapshots" / COMMIT
+    (snapshot / "model.safetensors").rename(snapshot / "pytorch_model.bin")
+    said = refusal("someone/small", cache=cache)
+    assert f"sensecf-bench checkpoint convert someone/small OUT --revision {COMMIT} writes" in said.fix
 
 
 @pytest.mark.parametrize("revision", ["../../elsewhere", "/etc", "refs/pr/1", ".."])
@@ -409,14 +444,20 @@ def test_what_the_format_s_own_reader_refuses_is_refused_here(llama_folder, tmp_
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------
-def test_eight_billion_parameters_need_sixteen_gigabytes_and_some():
-    need = needed(LLAMA_8B, "bfloat16")
+def test_the_figures_of_a_large_model_are_those_of_its_headers(large):
+    assert large.parameters == 8_030_261_248  # as its model card has it
+    assert (large.bytes, large.dtype) == (16_060_522_496, "bfloat16")
+    assert (large.layers, large.kv_width, large.context) == (32, 2 * 8 * 128, 131_072)
+
+
+def test_eight_billion_parameters_need_sixteen_gigabytes_and_some(large):
+    need = needed(large, "bfloat16")
     weights = 2 * 8_030_261_248
     kept = 4096 * 32 * 2048 * 2  # tokens x layers x keys and values x bytes
     assert need == weights + kept + 512 * 2**20
-    assert needed(LLAMA_8B, "float32") > 2 * weights
-    assert needed(LLAMA_8B, "bfloat16", "4bit") < 8 * GIB
-    assert needed(LLAMA_8B, "bfloat16", training=True) > need
+    assert needed(large, "float32") > 2 * weights
+    assert needed(large, "bfloat16", "4bit") < 8 * GIB
+    assert needed(large, "bfloat16", training=True) > need
 
 
 @pytest.mark.parametrize(
@@ -429,9 +470,9 @@ def test_eight_billion_parameters_need_sixteen_gigabytes_and_some():
         (Free(ram=0, gpu=16 * GIB), {"training": True}),
     ],
 )
-def test_too_little_memory(free, more):
+def test_too_little_memory(large, free, more):
     with pytest.raises(Unavailable, match=r"8\.03 billion parameters and needs about") as caught:
-        refuse_too_large(LLAMA_8B, free=free, **more)
+        refuse_too_large(large, free=free, **more)
     assert "name a smaller checkpoint with model=PATH" in caught.value.fix
     on_gpu = free.gpu is not None and more.get("device") != "cpu"
     assert ("of GPU memory are free" in caught.value.reason) == on_gpu
@@ -448,13 +489,13 @@ def test_too_little_memory(free, more):
         (Free(ram=1 * GIB, gpu=float("inf")), {"training": True}),
     ],
 )
-def test_enough_memory(free, more):
-    refuse_too_large(LLAMA_8B, free=free, **more)
+def test_enough_memory(large, free, more):
+    refuse_too_large(large, free=free, **more)
 
 
-def test_a_gpu_that_is_not_there():
+def test_a_gpu_that_is_not_there(large):
     with pytest.raises(Unavailable, match="there is no GPU"):
-        refuse_too_large(LLAMA_8B, device="cuda", free=Free(ram=512 * GIB))
+        refuse_too_large(large, device="cuda", free=Free(ram=512 * GIB))
 
 
 def test_a_container_s_limit_counts(tmp_path, monkeypatch):

@@ -97,6 +97,13 @@ def test_a_pickled_checkpoint_is_refused_and_its_cure_works(pickled, mistral_fol
     assert all(torch.equal(theirs[name], ours[name]) for name in theirs)
 
 
+def test_a_pickle_as_torch_wrote_them_long_ago(pickled, tmp_path):
+    file = pickled / "pytorch_model.bin"
+    torch.save(torch.load(file, weights_only=True), file, _use_new_zipfile_serialization=False)
+    typed(commands.checkpoint, "convert", pickled, tmp_path / "converted")
+    assert find(str(tmp_path / "converted"))
+
+
 def test_pickles_in_several_files_are_one_checkpoint(pickled, tmp_path):
     import json
 

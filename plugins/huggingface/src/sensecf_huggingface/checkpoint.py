@@ -10,7 +10,7 @@ from typing import Any
 
 from sensecf_bench import Unavailable
 from sensecf_huggingface.architectures import is_causal_lm
-from sensecf_huggingface.hub import Origin, locate
+from sensecf_huggingface.hub import Origin, conversion, locate
 from sensecf_huggingface.weights import INDEX, SINGLE, BrokenWeightsError, Weights, read_weights
 
 PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
@@ -126,7 +126,7 @@ def _weights(origin: Origin) -> Weights:
         if pickles:
             raise Unavailable(
                 f"{origin.shown} keeps its weights as pickle ({pickles[0]}), which may run code when it is read",
-                f"sensecf-bench checkpoint convert {folder} OUT writes them as safetensors; then --set GENERATOR.model=OUT",
+                conversion(origin.name, origin.revision) if origin.on_hub else conversion(str(folder)),
             )
         raise Unavailable(f"{origin.shown} has no weights: there is no {SINGLE} and no {INDEX}", origin.cure)
     try:

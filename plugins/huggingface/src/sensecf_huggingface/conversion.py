@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ def _tensors(files: list[Path]) -> dict[str, Any]:
     tensors: dict[str, Any] = {}
     for file in files:
         try:
-            content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+            lies_open = zipfile.is_zipfile(file)  # what torch wrote before 1.6 cannot be mapped
+            content = torch.load(file, map_location="cpu", weights_only=True, mmap=lies_open)
         except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
             why = str(error).strip().partition("\n")[0]
             raise Unavailable(f"{file} cannot be read without running code from it: {why}", "fetch it again") from None

@@ -16,7 +16,8 @@ PINNED = {  # a branch may move; a published row may not
     "BioMistral/BioMistral-7B": "9a11e1ffa817c211cbb52ee1fb312dc6b61b40a5",
     "meta-llama/Llama-3.1-8B-Instruct": "0e9e39f249a16976918f6564b8830bc894c89659",
 }
-GATED = frozenset({"meta-llama/Llama-3.1-8B-Instruct"})
+GATED = ("meta-llama/",)
+PICKLED = frozenset({"BioMistral/BioMistral-7B"})  # at its pinned revision
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,19 @@ def hub_cache() -> Path:
 def download(name: str, revision: str) -> str:
     """What to do to have a model of the hub in the cache."""
     command = f"hf download {name} --revision {revision}"
-    if name in GATED or name.startswith("meta-llama/"):
+    if name.startswith(GATED):
         return f"accept the licence at https://huggingface.co/{name}, then: hf auth login, {command}"
+    if name in PICKLED:
+        return f"{command}, then, as it is published as pickle: {conversion(name, revision)}"
     return command
+
+
+def conversion(model: str, revision: str = LOCAL) -> str:
+    """What to do about a model that is kept as pickle."""
+    which = "" if revision == LOCAL else f" --revision {revision}"
+    return (
+        f"sensecf-bench checkpoint convert {model} OUT{which} writes it as safetensors to the folder OUT; use model=OUT"
+    )
 
 
 def _cached(name: str, revision: str, cache: Path) -> Origin:
