@@ -130,8 +130,8 @@ def header(who, key="user_id"):
 
 def level(who, i):
     """Some high readings every day, some low ones, and the person's level."""
-    i %= 288
-    return 200 if i < who.vary else 65 if i < who.vary + who.vary % 4 else who.glucose + 5 * (i % 3)
+    i, high = i % 60, who.vary % 8
+    return 200 if i < high else 65 if i < high + who.vary % 4 else who.glucose + 5 * (i % 3)
 
 
 def glucose_file(who, unit="mg/dL", scale=1.0):

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 DECIDING = ("by_day", "catalogue", "daily", "features", "glycaemia", "local_time", "nights", "participant", "wear")
 READING = ("cleaning", "columns", "general", "kinds", "quirks", "regular", "streams", "times")
 
+# Quirks that cost measurements and hint at a mistake, which the release's own sentinels do not.
+_TELLING = {
+    Quirk.UNEXPECTED_UNIT: "values in another unit than the release's; left out",
+    Quirk.IMPLAUSIBLE_VALUE: "values that are physically impossible (is the unit the release's?); left out",
+    Quirk.UNREADABLE_VALUE: "values that cannot be read; left out",
+    Quirk.UNREADABLE_TIME: "records without a time; left out",
+    Quirk.NOT_A_RECORD: "entries that are no records; left out",
+}
+
 
 @dataclass(frozen=True)
 class Participant:
@@ -78,10 +87,7 @@ def summarise(participant: Participant) -> Summary:
         if stream.person_id not in (None, participant.person_id):
             problems.append(f"{path}: its header names another person; left out")
             continue
-        if stream.quirks.get(Quirk.UNEXPECTED_UNIT):
-            problems.append(f"{path}: {stream.quirks[Quirk.UNEXPECTED_UNIT]} values in another unit than {kind.unit}")
-        if stream.quirks.get(Quirk.IMPLAUSIBLE_VALUE):
-            problems.append(f"{path}: {stream.quirks[Quirk.IMPLAUSIBLE_VALUE]} values no {kind.unit} can have")
+        problems += [f"{path}: {stream.quirks[q]:,} {what}" for q, what in _TELLING.items() if stream.quirks.get(q)]
         zone = stream.timezone or zone
         streams[kind] = stream
     local = LocalTime(ZoneInfo(zone))
