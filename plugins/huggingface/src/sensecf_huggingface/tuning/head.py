@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from sensecf_bench.errors import ConfigError
+
 if TYPE_CHECKING:
     import torch
 
@@ -18,6 +20,8 @@ class PickedHead:
 
     def __init__(self, model: Any) -> None:
         self._head = model.get_output_embeddings()
+        if self._head is None:
+            raise ConfigError(f"{type(model).__name__} has no output layer over the vocabulary", "use a causal LM")
         self._picked: torch.Tensor | None = None
         self._hook: Any = None
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sensecf_bench.errors import ConfigError
 
+CHOICES = {"schedule": ("cosine", "linear", "constant"), "precision": ("auto", "float32", "bfloat16")}
 UPKEEP = {"upkeep": True}  # marks what has no bearing on the weights
 
 
@@ -48,6 +49,9 @@ class Recipe:
     report_seconds: float = field(default=10.0, metadata=UPKEEP)
 
     def __post_init__(self) -> None:
+        for name in ("schedule", "precision"):
+            if getattr(self, name) not in CHOICES[name]:
+                raise _wrong(name, getattr(self, name), " or ".join(CHOICES[name]))
         positive = ("rank", "alpha", "learning_rate", "clip", "epochs", "batch", "microbatch")
         optional = ("steps", "validate_every", "patience", "checkpoint_steps")
         for name in positive:

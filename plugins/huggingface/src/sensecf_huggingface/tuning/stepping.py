@@ -49,7 +49,7 @@ class Stepper:
     def __enter__(self) -> Stepper:
         self.head.__enter__()
         if self.recipe.gradient_checkpointing:
-            self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            _recompute_activations(self.model)
         if self.recipe.share_prefix:
             self._share_prefix()
         self.model.train()
@@ -58,7 +58,7 @@ class Stepper:
     def __exit__(self, *error: Any) -> None:
         self.head.__exit__(*error)
         if self.recipe.gradient_checkpointing:
-            self.model.gradient_checkpointing_disable()
+            _keep_activations(self.model)
         self.model.eval()
 
     def step(self, chosen: NDArray[np.intp], step: int, rate: float) -> torch.Tensor:
@@ -178,3 +178,18 @@ def _precision(model: Any, recipe: Recipe) -> torch.dtype:
         chosen: torch.dtype = getattr(torch, recipe.precision)
         return chosen
     return torch.bfloat16 if torch.bfloat16 in held else torch.float32
+
+
+def _recompute_activations(model: Any) -> None:
+    how = {"use_reentrant": False}  # the other kind loses all gradients when what enters the first layer needs none
+    if hasattr(model, "activation_checkpointing_enable"):
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
+    else:  # its name in earlier versions of transformers
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
+
+
+def _keep_activations(model: Any) -> None:
+    if hasattr(model, "activation_checkpointing_disable"):
+        model.activation_checkpointing_disable()
+    else:
+        model.gradient_checkpointing_disable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,8 +51,14 @@ def fine_tune(
     if isinstance(loaded.model, PeftModel):
         raise ConfigError("the model to fine-tune already has an adapter apart", "load it without one")
     identity = _identity("lora", loaded.model, examples, recipe)
+    if (done := recorded(folder, identity)) is not None:
+        return done
     with _seeded(recipe.seed, loaded.device):
-        adapted = get_peft_model(loaded.model, _lora(recipe))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers a question by its former name
+            adapted = get_peft_model(loaded.model, _lora(recipe))
+        # What an adapter is for goes by name, not by where it happens to lie on this machine.
+        adapted.peft_config["default"].base_model_name_or_path = loaded.checkpoint.name
         try:
             parameters = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
             work = _Work(adapted, parameters, identity, examples, recipe, folder, "adapter", loaded.device)
@@ -80,20 +87,23 @@ def pretrain(
     if {p.dtype for p in model.parameters()} != {torch.float32}:
         raise ConfigError("only weights in float32 can be trained in full", "load the model with dtype=float32")
     identity = _identity("full", model, examples, recipe)
+    if (done := recorded(folder, identity)) is not None:
+        with _no_bars():
+            trained = type(model).from_pretrained(done.adapter_folder, local_files_only=True)
+        model.load_state_dict(trained.state_dict())
+        return done
     with _seeded(recipe.seed, loaded.device):
         model.requires_grad_(True)
         try:
             work = _Work(model, dict(model.named_parameters()), identity, examples, recipe, folder, "model", loaded.device)
-            tuned = work.carry_out(validate, note)
+            return work.carry_out(validate, note)
         finally:
             model.requires_grad_(False)
-    model.load_state_dict(type(model).from_pretrained(tuned.adapter_folder, local_files_only=True).state_dict())
-    return tuned
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """A training to be carried out, or found done."""
+    """A training to be carried out."""
 
     model: Any
     parameters: Mapping[str, torch.nn.Parameter]
@@ -105,8 +115,6 @@ class _Work:
     device: torch.device
 
     def carry_out(self, validate: Callable[[Any], float] | None, note: Callable[[Progress], None]) -> Tuned:
-        if (done := recorded(self.folder, self.identity)) is not None:
-            return done
         watch_from_here(self.device)
         checkpoints = self.folder / "checkpoints"
 
@@ -136,7 +144,9 @@ class _Work:
     def _written(self) -> Path:
         aside, place = self.folder / f"{self.result}.unfinished", self.folder / self.result
         shutil.rmtree(aside, ignore_errors=True)
-        self.model.save_pretrained(aside, safe_serialization=True)
+        with _no_bars():
+            self.model.save_pretrained(aside, safe_serialization=True)
+        (aside / "README.md").unlink(missing_ok=True)  # peft's card, with nothing filled in
         shutil.rmtree(place, ignore_errors=True)
         aside.rename(place)
         return place
@@ -162,6 +172,20 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """No progress bars of transformers' own inside."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _lora(recipe: Recipe) -> LoraConfig:

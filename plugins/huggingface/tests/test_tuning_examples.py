@@ -1,0 +1,63 @@
+"""What a model is shown is what it will be asked, and what it learns to write is the answer and its end."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from sensecf_bench.errors import DataError
+from sensecf_huggingface.tuning.examples import Example, encode, end_of_turn, fingerprint
+from transformers import AutoTokenizer
+
+ANSWER = '{"changes":[{"feature":"glucose","value":97.5}]}'
+MESSAGES = [{"role": "user", "content": "Which change to daily_steps would turn the prediction?"}]
+
+
+@pytest.fixture(params=["llama", "mistral"])
+def loaded(request):
+    tokenizer = AutoTokenizer.from_pretrained(request.getfixturevalue(f"{request.param}_folder"))
+    return SimpleNamespace(tokenizer=tokenizer, stop_ids=(tokenizer.convert_tokens_to_ids(tokenizer.eos_token),))
+
+
+def test_prompt_ids_are_those_of_the_template_with_a_generation_prompt(loaded):
+    (example,) = encode(loaded, [(MESSAGES, ANSWER)])
+    asked = loaded.tokenizer.apply_chat_template(MESSAGES, add_generation_prompt=True, tokenize=True, return_dict=False)
+    prompt = [i for i, scored in zip(example.ids, example.scored, strict=True) if not scored]
+    assert prompt == asked
+    assert list(example.ids[: len(prompt)]) == prompt  # scored tokens only after the prompt
+
+
+def test_targets_are_the_answer_and_the_end_of_turn(loaded):
+    (example,) = encode(loaded, [(MESSAGES, ANSWER)])
+    targets = [i for i, scored in zip(example.ids, example.scored, strict=True) if scored]
+    assert targets[-1] == loaded.tokenizer.eos_token_id
+    assert targets.count(loaded.tokenizer.eos_token_id) == 1
+    assert loaded.tokenizer.decode(targets[:-1]).strip() == ANSWER
+
+
+def test_the_end_is_the_one_of_the_template_among_several(llama_folder):
+    tokenizer = AutoTokenizer.from_pretrained(llama_folder)
+    text, turn = (tokenizer.convert_tokens_to_ids(t) for t in ("<|end_of_text|>", "<|eot_id|>"))
+    assert end_of_turn(tokenizer, (text, turn)) == turn
+    tokenizer.chat_template = None
+    assert end_of_turn(tokenizer, (text,)) == text
+    with pytest.raises(DataError, match="ends an answer"):
+        end_of_turn(tokenizer, ())
+
+
+def test_examples_that_teach_nothing_are_refused():
+    with pytest.raises(DataError, match="no token to learn"):
+        Example((1, 2), (False, False))
+    with pytest.raises(DataError, match="nothing comes before"):
+        Example((1, 2), (True, True))
+    with pytest.raises(DataError, match="2 token ids and 1 marks"):
+        Example((1, 2), (False,))
+    assert Example.whole([5, 6, 7]).scored == (False, True, True)
+    assert Example.answer([5, 6], [7]) == Example((5, 6, 7), (False, False, True))
+
+
+def test_fingerprints_tell_tokens_marks_and_order_apart():
+    a, b = Example.answer([1, 2], [3]), Example.answer([1], [2, 3])
+    prints = {fingerprint(e) for e in ([a], [b], [a, b], [b, a], [])}
+    assert len(prints) == 5
+    assert fingerprint([a]) == fingerprint([Example.answer([1, 2], [3])])
