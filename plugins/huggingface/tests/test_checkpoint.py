@@ -309,6 +309,13 @@ def test_code_of_its_own(llama, file, where):
     assert where in said
 
 
+def test_weights_stored_quantised(llama):
+    rewrite(llama / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+    said = refusal(llama)
+    assert "is stored quantised" in said.reason
+    assert "quantise=4bit" in said.fix
+
+
 @pytest.mark.parametrize("file", ["tokenizer.json", "tokenizer_config.json"])
 def test_tokenizer_missing(llama, file):
     (llama / file).unlink()

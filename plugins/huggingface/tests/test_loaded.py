@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import subprocess
@@ -167,6 +168,35 @@ def test_a_tensor_that_is_missing_is_not_made_up(llama_folder, tmp_path):
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(Unavailable, match=r"lacks 1 of the tensors .*model\.layers\.1\.mlp\.up_proj\.weight"):
         load(find(str(folder)))
+
+
+def changed(folder, **settings):
+    """The same checkpoint with other settings in its JSON files: `config={...}`."""
+    for name, changes in settings.items():
+        file = folder / f"{name}.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    return find(str(folder))
+
+
+def test_a_tensor_of_another_shape_is_not_made_up(llama_folder, tmp_path):
+    folder = Path(shutil.copytree(llama_folder, tmp_path / "other"))
+    with pytest.raises(Unavailable, match="lacks 6 of the tensors"):  # three matrices of each of two layers
+        load(changed(folder, config={"intermediate_size": 48}))
+
+
+def test_a_tokenizer_of_another_model(tmp_path):
+    from small_models import save_llama
+
+    folder = save_llama(tmp_path / "few", vocab_size=100, pad_token_id=None)
+    with pytest.raises(Unavailable, match=r"knows \d+ tokens and the model 100"):
+        load(find(str(folder)))
+
+
+def test_a_model_that_never_ends(llama_folder, tmp_path):
+    folder = Path(shutil.copytree(llama_folder, tmp_path / "endless"))
+    none = {"eos_token_id": None}
+    with pytest.raises(Unavailable, match="which token ends an answer"):
+        load(changed(folder, config=none, generation_config=none, tokenizer_config={"eos_token": None}))
 
 
 def test_an_adapter_for_another_base_is_not_loaded(llama_folder, mistral_folder, tmp_path):

@@ -25,6 +25,7 @@ BESIDE = (
     "special_tokens_map.json",
 )
 OF_THE_WRITER = frozenset({"_name_or_path", "transformers_version", "torch_dtype", "dtype"})
+OTHER = "name a checkpoint of a causal language model that transformers knows, such as LlamaForCausalLM"
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,11 @@ def _config(origin: Origin) -> dict[str, Any]:
     name = origin.shown
     if "auto_map" in config:
         raise Unavailable(f"{name} brings Python code of its own (auto_map in config.json), which is never run", OTHER)
+    if "quantization_config" in config:
+        raise Unavailable(
+            f"{name} is stored quantised, which needs a library for its own method",
+            "name the checkpoint it was made from; quantise=4bit quantises that one when it is loaded",
+        )
     architectures, family = config.get("architectures"), config.get("model_type")
     if not (isinstance(architectures, list) and architectures and isinstance(architectures[0], str)):
         raise Unavailable(f"the config.json of {name} names no architecture", origin.cure)
@@ -100,9 +106,6 @@ def _config(origin: Origin) -> dict[str, Any]:
             OTHER,
         )
     return config
-
-
-OTHER = "name a checkpoint of a causal language model that transformers knows, such as LlamaForCausalLM"
 
 
 def _refuse_lack_of_tokenizer(origin: Origin) -> None:

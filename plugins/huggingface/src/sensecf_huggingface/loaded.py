@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sensecf_bench import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
 
     from sensecf_huggingface.checkpoint import Checkpoint
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 Device = str  # "auto", or as torch writes it: "cpu", "cuda", "cuda:1"
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 Quantise = Literal["4bit"]
+ANOTHER = "fetch the checkpoint again, or name another"
 NO_BITSANDBYTES = "pip install sensecf-bench-huggingface[qlora], on a machine with a GPU"
 
 
@@ -44,7 +47,8 @@ def load(
     "auto" is the GPU where there is one, in bfloat16 (float16 where it has none); on a CPU it is float32 for weights
     stored as such and bfloat16 for others. `adapter` is the folder of a LoRA adapter (see `adapters`): it is merged into the
     weights, and kept apart over 4-bit ones. Raises Unavailable when a GPU or bitsandbytes is asked for and not there, when
-    tensors are missing, and when the adapter was sealed for another base or is damaged.
+    the tensors or the tokenizer are not what the configuration calls for, and when the adapter was sealed for another base
+    or is damaged.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -58,6 +62,7 @@ def load(
     model, report = AutoModelForCausalLM.from_pretrained(
         checkpoint.folder,
         output_loading_info=True,
+        ignore_mismatched_sizes=True,  # they are refused below
         dtype=kind,
         attn_implementation="sdpa",
         local_files_only=True,
@@ -65,11 +70,7 @@ def load(
         trust_remote_code=False,
         **more,
     )
-    if absent := sorted(report["missing_keys"]):  # transformers fills them with random numbers
-        raise Unavailable(
-            f"{checkpoint.name} lacks {len(absent)} of the tensors that its config.json calls for, {absent[0]} first",
-            "fetch the checkpoint again, or name another",
-        )
+    _refuse_made_up(checkpoint, report)
     if not more:
         model = model.to(where)
     if adapter is not None:
@@ -78,6 +79,7 @@ def load(
     model.requires_grad_(False)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
     stop_ids = _stop_ids(model, tokenizer)
+    _refuse_misfit(checkpoint, model, tokenizer, stop_ids)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(stop_ids[0])
@@ -119,6 +121,26 @@ def _four_bits(where: torch.device, kind: torch.dtype) -> Any:
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=kind
     )
+
+
+def _refuse_made_up(checkpoint: Checkpoint, report: Mapping[str, Any]) -> None:
+    """Tensors that are missing or of another shape, which transformers fills with random numbers."""
+    odd = sorted([*report["missing_keys"], *(entry[0] for entry in report["mismatched_keys"])])
+    if odd:
+        raise Unavailable(
+            f"{checkpoint.name} lacks {len(odd)} of the tensors that its config.json calls for, {odd[0]} first", ANOTHER
+        )
+
+
+def _refuse_misfit(checkpoint: Checkpoint, model: Any, tokenizer: Any, stop_ids: tuple[int, ...]) -> None:
+    rows = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > rows:
+        raise Unavailable(
+            f"the tokenizer of {checkpoint.name} knows {len(tokenizer)} tokens and the model {rows}: it is another model's",
+            ANOTHER,
+        )
+    if not stop_ids:
+        raise Unavailable(f"nothing in {checkpoint.name} says which token ends an answer (eos_token_id)", ANOTHER)
 
 
 def _with_adapter(model: Any, adapter: Path, checkpoint: Checkpoint, merge: bool) -> Any:
