@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sensecf_bench.cli.aireadi_synthesize import synthesize
 from sensecf_bench.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sensecf_bench.datasets.aireadi.gathering import Progress
 
 app = typer.Typer(help="AI-READI: check a download, build features, write a synthetic cohort.", no_args_is_help=True)
+app.command()(synthesize)
 
 
 class Unit(StrEnum):

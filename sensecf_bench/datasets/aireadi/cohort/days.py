@@ -35,7 +35,7 @@ STRESS_PER_DEEP_PCT = -0.40
 STRESS_PER_REM_PCT = -0.40
 STRESS_PER_LOG_ACTIVITY = -4.0
 STRESS_PER_STRAIN = 1.6
-STRESS_OF_AROUSAL, STRESS_OF_PERSON, STRESS_OF_DAY = 2.4, 3.1, 3.5  # standard deviations
+STRESS_OF_AROUSAL, STRESS_OF_PERSON, STRESS_OF_DAY = 2.4, 3.4, 3.5  # standard deviations
 STRESS_RANGE = (8.0, 80.0)
 
 HEART_RATE_OF_GROUP = np.array([72.3, 71.8, 75.6, 77.3])
@@ -153,11 +153,13 @@ def _stress(
         + STRESS_PER_LOG_ACTIVITY * activity
         + STRESS_OF_DAY * draws.normal("stress days", shift.shape[1])
     )
-    return np.clip(person[:, None] + day, *STRESS_RANGE)
+    stress: Matrix = np.clip(person[:, None] + day, *STRESS_RANGE)
+    return stress
 
 
 def _heart(draws: Draws, people: People, arousal: Matrix, stress: Matrix) -> Matrix:
     """Each day's mean heart rate: the group's, arousal, fitness, and a little of the day's stress."""
     person = HEART_RATE_OF_GROUP[people.group] + 3.5 * arousal - 2.5 * people.activity + 5.5 * draws.normal("heart")
     day = 0.25 * (stress - stress.mean(axis=1, keepdims=True)) + 1.8 * draws.normal("heart days", stress.shape[1])
-    return np.clip(person[:, None] + day, 50, 120)
+    rate: Matrix = np.clip(person[:, None] + day, 50, 120)
+    return rate

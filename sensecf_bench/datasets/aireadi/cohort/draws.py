@@ -65,7 +65,7 @@ def integers_with_sum(
         short = moved.sum(axis=1) < totals
         below, above = np.where(short, middle, below), np.where(short, above, middle)
     moved = np.clip(pattern + above[:, None], floor, high)
-    whole = np.floor(moved).astype(np.int64)
+    whole: Integers = np.floor(moved).astype(np.int64)
     missing = totals - np.where(present, whole, 0).sum(axis=1)
     while np.any(missing != 0):  # one unit at a time where there is room, the largest fractions first
         step = np.sign(missing)[:, None]

@@ -72,4 +72,5 @@ def _meals(draws: Draws, people: People, wear: Wear) -> Matrix:
     inside = (column >= 0) & (column < count)
     place = (np.arange(n)[:, None, None] * count + column)[inside]
     response = (size[:, :, None] * u * np.exp(1 - u))[inside]
-    return np.bincount(place, response, minlength=n * count).reshape(n, count)
+    total: Matrix = np.bincount(place, weights=response, minlength=n * count).astype(np.float64)
+    return total.reshape(n, count)

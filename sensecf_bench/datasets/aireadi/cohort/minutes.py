@@ -106,8 +106,8 @@ class _Person:
         at_rest = lowest < np.ceil(RESTING_SHARE * count)[:, None]
         above = present & ~at_rest
         goal = self.days.heart_sum[self.i] - resting * (present & at_rest).sum(axis=1)
-        values = integers_with_sum(pattern, goal, resting, HIGHEST_HEART_RATE, above)
-        values = np.where(at_rest, resting[:, None], values)
+        above_rest = integers_with_sum(pattern, goal, resting, HIGHEST_HEART_RATE, above)
+        values = np.where(at_rest, resting[:, None], above_rest).astype(np.float64)
         minutes = np.flatnonzero(present.ravel())
         measured = Samples(self._seconds(minutes), values.ravel()[minutes])
         begin = self.off if len(minutes) else self.start  # a sensor without contact writes zeros from the beginning
@@ -251,4 +251,5 @@ class _Person:
 def _dealt(total: int, weights: Matrix) -> Integers:
     """A whole number dealt out in proportion to weights."""
     edges = np.rint(total * np.cumsum(weights) / weights.sum()).astype(np.int64)
-    return np.diff(edges, prepend=0)
+    dealt: Integers = np.diff(edges, prepend=0)
+    return dealt

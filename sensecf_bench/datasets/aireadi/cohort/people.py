@@ -154,7 +154,8 @@ def _visits(draws: Draws, days: int) -> NDArray[np.datetime64]:
 
 
 def _mixed(strain: Matrix, own: Matrix) -> Matrix:
-    return 0.55 * strain + np.sqrt(1 - 0.55**2) * own
+    mixed: Matrix = 0.55 * strain + np.sqrt(1 - 0.55**2) * own
+    return mixed
 
 
 def _readings(

@@ -33,7 +33,7 @@ class Wear:
 
     @property
     def days(self) -> int:
-        return self.begin.shape[1] - 1
+        return int(self.begin.shape[1]) - 1
 
     @property
     def minutes(self) -> Integers:

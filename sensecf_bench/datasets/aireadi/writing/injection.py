@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from sensecf_bench.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+    from numpy.typing import NDArray
 
 Effect = Literal["harmless", "bounded", "excludes"]
 Alter = Callable[[Recording, "Generator"], Recording]
@@ -243,15 +245,43 @@ def _low_high(recording: Recording, rng: Generator) -> Recording:
     return replace(recording, continuous_glucose_monitoring=Samples(trace.times, values))
 
 
-def _clock_moved(seconds: int, hour: int) -> Alter:
-    """The sensor's clock stays as it is, and its wall time is turned into UTC by the new offset from that hour on."""
+def _clock_moved(seconds: int) -> Alter:
+    """What happens when clocks change at two in the morning, in spring by -3600 and in autumn by 3600 seconds of UTC.
+
+    The person and the watch go by the new time: in spring there is no hour from two to three, in autumn nothing is
+    recorded in the hour that comes twice. The sensor's clock is not changed: its readings go on, and their wall time is
+    turned into UTC by the new offset, so that in spring an hour of them falls onto the hour before.
+    """
+    change = CHANGE_DAY * DAY + 2 * HOUR
+
+    def moved(times: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.where(times < change, times, np.maximum(times + seconds, change))
+
+    def samples(stream: Samples | None) -> Samples | None:
+        if stream is None:
+            return None
+        skipped = (stream.times >= change) & (stream.times + seconds < change)
+        return Samples(moved(stream.times[~skipped]), stream.values[~skipped])
+
+    def spans(stream: Spans | None) -> Spans:
+        assert stream is not None
+        starts, ends = moved(stream.starts), moved(stream.ends)
+        return Spans(starts, ends, stream.names, stream.values).take((ends > starts) | (stream.ends == stream.starts))
 
     def alter(recording: Recording, rng: Generator) -> Recording:
         trace = recording.continuous_glucose_monitoring
         assert trace is not None
-        after = trace.times >= CHANGE_DAY * DAY + hour * HOUR
-        times = np.where(after, trace.times + seconds, trace.times)
-        return replace(recording, continuous_glucose_monitoring=Samples(times, trace.values))
+        shifted = np.where(trace.times >= change, trace.times + seconds, trace.times)
+        return Recording(
+            heart_rate=samples(recording.heart_rate),
+            stress=samples(recording.stress),
+            respiratory_rate=samples(recording.respiratory_rate),
+            oxygen_saturation=samples(recording.oxygen_saturation),
+            physical_activity=spans(recording.physical_activity),
+            physical_activity_calorie=samples(recording.physical_activity_calorie),
+            sleep=spans(recording.sleep),
+            continuous_glucose_monitoring=Samples(shifted, trace.values),
+        )
 
     return alter
 
@@ -295,7 +325,7 @@ def _nights(sleep: Spans | None) -> list[Spans]:
     assert sleep is not None
     breaks = np.flatnonzero(sleep.starts[1:] != sleep.ends[:-1]) + 1
     edges = [0, *breaks.tolist(), len(sleep)]
-    return [sleep.take(np.arange(a, b)) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [sleep.take(np.arange(a, b)) for a, b in pairwise(edges) if b > a]
 
 
 def _chained(parts: Sequence[Spans]) -> Spans:
@@ -327,10 +357,10 @@ QUIRKS: dict[str, QuirkToInject] = {
     "empty-sleep": QuirkToInject("a sleep file without records and without a header", "excludes", _empty_sleep),
     "low-high": QuirkToInject('glucose readings "Low" and "High"', "bounded", _low_high),
     "dst-duplicate": QuirkToInject(
-        "glucose over the spring change of clocks: an hour of doubled stamps", "bounded", _clock_moved(-HOUR, 2)
+        "glucose over the spring change of clocks: an hour of doubled stamps", "bounded", _clock_moved(-HOUR)
     ),
     "dst-gap": QuirkToInject(
-        "glucose over the autumn change of clocks: an hour without stamps", "bounded", _clock_moved(HOUR, 2)
+        "glucose over the autumn change of clocks: an hour without stamps", "bounded", _clock_moved(HOUR)
     ),
     "sparse-glucose": QuirkToInject("a sensor with 89 readings", "excludes", _sparse_glucose),
     "missing-oxygen": QuirkToInject("no oxygen saturation file", alter=_without("oxygen_saturation")),

@@ -52,7 +52,7 @@ def dump_list(template: Mapping[str, Any], columns: Mapping[str, Text], depth: i
             page[:, at : at + len(part)] = np.frombuffer(part, dtype=np.uint8)
             at += len(part)
     flat = page.reshape(-1)
-    body = flat[flat != 0].tobytes()
+    body: bytes = flat[flat != 0].tobytes()
     return b"[\n" + body[:-2] + b"\n" + b" " * (INDENT * depth) + b"]"
 
 
