@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import numpy as np
 import pandas as pd
@@ -158,13 +157,24 @@ def test_the_store_is_its_owner_s_alone_and_ends_as_one_file(root, tmp_path, mon
     assert not list(folder.glob(".tmp-*"))
 
 
-def test_what_a_killed_run_left_is_swept_once_nobody_can_be_writing_it(tmp_path):
-    old, young = tmp_path / ".tmp-old.parquet", tmp_path / ".tmp-young.parquet"
-    old.touch()
-    young.touch()
-    os.utime(old, (time.time() - 7200,) * 2)
-    FeatureStore(tmp_path).open()
-    assert not old.exists() and young.exists()
+def test_what_a_killed_run_was_writing_is_swept(tmp_path):
+    (tmp_path / ".tmp-half.parquet").touch()
+    with FeatureStore(tmp_path).open():
+        assert not list(tmp_path.glob(".tmp-*"))
+
+
+def test_two_at_once_read_everybody_once(root, tmp_path):
+    """Whoever comes second waits, and finds what the first has read."""
+    reading = """
+        import sys
+        from pathlib import Path
+        from sensecf_bench.datasets.aireadi.collecting import collect
+
+        collect(Path(sys.argv[1]), Path(sys.argv[2]), progress=lambda done, total: print("read"))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(reading), str(root), str(tmp_path / "cache")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    assert sorted(process.communicate(timeout=120)[0].count(b"read") for process in both) == [0, PEOPLE]
 
 
 def test_a_store_that_cannot_be_written_is_an_error_with_a_way_out(root, tmp_path):
@@ -190,24 +200,35 @@ KILLED = """
     from sensecf_bench.datasets.aireadi import gathering
     from sensecf_bench.datasets.aireadi.collecting import collect
 
-    gathering.BATCH = 1
-    collect(Path(sys.argv[1]), Path(sys.argv[2]), progress=lambda done, total: (print(done, flush=True), time.sleep(60 * (done == 3))))
+    def told(done, total):
+        print(done, flush=True)
+        time.sleep(60 * (done == 3))
+
+    if __name__ == "__main__":
+        gathering.BATCH = 1
+        collect(Path(sys.argv[1]), Path(sys.argv[2]), jobs=int(sys.argv[3]), progress=told)
 """
 
 
-def test_a_killed_run_goes_on_where_it_was(root, tmp_path, read):
-    """Killed while the third person is in hand: the first two are kept, and only the others are read again."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(root), str(tmp_path / "cache")], stdout=subprocess.PIPE
-    )
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_killed_run_goes_on_where_it_was_and_leaves_nobody_behind(root, tmp_path, read, jobs):
+    """Killed with the third person in hand: the first two are kept, and only the others are read again."""
+    script = tmp_path / "reading.py"
+    script.write_text(textwrap.dedent(KILLED))
+    command = [sys.executable, str(script), str(root), str(tmp_path / "cache"), str(jobs)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     for line in process.stdout:
         if line.strip() == b"3":
             break
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait(30) == -signal.SIGKILL
+    # The pipe closes when the last process that holds it is gone.
+    assert process.stdout.read() == b""
     process.stdout.close()
     resumed = collect(root, tmp_path / "cache")
-    assert read == [f"{900001 + i}" for i in range(2, PEOPLE)]
+    assert len(read) == PEOPLE - 2
+    if jobs == 1:
+        assert read == [f"{900001 + i}" for i in range(2, PEOPLE)]
     same(resumed, collect(root, None))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -105,23 +106,24 @@ def collect(
     strict: bool = False,
     progress: Progress | None = None,
 ) -> Collected:
-    """Everything a release in `folder` gives. What was read before is kept in a folder of its own inside `cache`.
+    """Everything a release in `folder` gives, read by so many processes. What was read before is kept in a folder of its own inside `cache`.
 
     With `strict`, the first problem raises DataError; it names the path. A folder without a release always does.
     """
     release = Release.open(folder)
     if strict and release.problems:
         raise DataError(str(release.problems[0]), "mend the download, or go on without --strict")
-    store = None
-    if cache is not None:
-        store = FeatureStore(cache / hashlib.sha256(str(release.root.resolve()).encode()).hexdigest()[:16])
-        store.open()
-    tables = {name: release.table(name) for name in TABLES}
-    clinical = store.clinical(tables) if store is not None else read_clinical(tables)
-    if strict and clinical.problems:
-        raise DataError(clinical.problems[0], "mend the download, or go on without --strict")
-    participants = [
-        Participant(person, release.number, release.people[person].zone, release.files.get(person, {}))
-        for person in release.people
-    ]
-    return Collected(release, clinical, gather(participants, store, jobs=jobs, strict=strict, progress=progress))
+    with ExitStack() as stack:
+        store = None
+        if cache is not None:
+            store = FeatureStore(cache / hashlib.sha256(str(release.root.resolve()).encode()).hexdigest()[:16])
+            stack.enter_context(store.open())
+        tables = {name: release.table(name) for name in TABLES}
+        clinical = store.clinical(tables) if store is not None else read_clinical(tables)
+        if strict and clinical.problems:
+            raise DataError(clinical.problems[0], "mend the download, or go on without --strict")
+        participants = [
+            Participant(person, release.number, release.people[person].zone, release.files.get(person, {}))
+            for person in release.people
+        ]
+        return Collected(release, clinical, gather(participants, store, jobs=jobs, strict=strict, progress=progress))

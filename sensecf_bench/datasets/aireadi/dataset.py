@@ -82,12 +82,11 @@ class Aireadi(Dataset):
 
     def load(self) -> Table:
         from sensecf_bench.datasets.aireadi.collecting import SPLIT, collect
-        from sensecf_bench.datasets.aireadi.gathering import cores
         from sensecf_bench.datasets.aireadi.store import default_folder
         from sensecf_bench.datasets.aireadi.synthetic_mark import is_synthetic
         from sensecf_bench.datasets.aireadi.task import CLASSES, LABEL, UNDESIRED, narrowed
 
-        collected = collect(self._path, self.options.cache or default_folder(), jobs=cores())
+        collected = collect(self._path, self.options.cache or default_folder())
         release = collected.release
         schema = narrowed({*self.options.leave_out, *(NOT_IN_RELEASE_1 if release.number == 1 else ())})
         frame, excluded = self._rows(collected.people, collected.days, schema)

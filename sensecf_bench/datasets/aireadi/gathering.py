@@ -33,12 +33,11 @@ def gather(
 ) -> dict[str, Summary]:
     """The summary of every participant, by id, in the order given.
 
-    `progress` is told how many are done and how many there are. With `strict`, the first file that cannot be used raises
+    The store, if any, is open. `progress` is told how many are done and how many there are. With `strict`, the first file that cannot be used raises
     DataError. Raises WorkersDiedError when a process dies, such as for want of memory.
     """
     found: dict[str, Summary] = {}
     if store is not None:
-        store.open()
         found = store.read({p.person_id: key_of(p) for p in participants})
     for known in found.values():
         _refuse_problems(known, strict)
@@ -70,13 +69,14 @@ def cores() -> int:
 
 
 def _summaries(participants: Sequence[Participant], jobs: int) -> Iterator[Summary]:
-    if jobs <= 1 or len(participants) <= 1 or _is_daemon():
+    if jobs <= 1 or len(participants) <= 1:
         yield from map(summarise, participants)
         return
     import multiprocessing
 
     queue = iter(participants)
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_with_parent) as pool:
         try:
             under_way: set[Future[Summary]] = {pool.submit(summarise, p) for p in islice(queue, IN_HAND * jobs)}
             while under_way:
@@ -92,11 +92,21 @@ def _summaries(participants: Sequence[Participant], jobs: int) -> Iterator[Summa
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _is_daemon() -> bool:
-    """Daemons, as the harness's workers may be, can have no processes of their own."""
-    import multiprocessing
+def _leave_with_parent() -> None:
+    """End this process when the one that started it is gone: a pool's processes would wait for ever."""
+    import threading
+    from multiprocessing import parent_process
+    from multiprocessing.connection import wait as wait_for
 
-    return multiprocessing.current_process().daemon
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int = parent.sentinel) -> None:
+        wait_for([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _refuse_problems(summary: Summary, strict: bool) -> None:

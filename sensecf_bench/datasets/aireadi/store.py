@@ -7,12 +7,13 @@ the user's own and readable by nobody else: what licensed data become is under t
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import secrets
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TEMPORARY = ".tmp-"
-ABANDONED_SECONDS = 3600  # another process may still be writing a younger one
 TEXTS = ("records", "quirks", "problems")
 MASKS = ("glucose", "worn", "slept")
 
@@ -45,22 +45,24 @@ class FeatureStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def open(self) -> None:
-        """Make the folder, for its owner alone, and sweep what killed runs left. Raises DataError."""
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Make the folder, for its owner alone, and keep other processes out of it while in here. Raises DataError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.folder.chmod(0o700)
-            for leftover in self.folder.glob(f"{TEMPORARY}*"):
-                if time.time() - leftover.stat().st_mtime > ABANDONED_SECONDS:
-                    leftover.unlink(missing_ok=True)
+            lock = (self.folder / ".lock").open("a", encoding="utf-8")
         except OSError as error:
-            raise DataError(
-                f"cannot keep features in {self.folder}: {error.strerror}", "name another folder with --cache"
-            ) from error
+            raise self._unusable(error) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # whoever waits finds afterwards what the other has read
+            for leftover in self.folder.glob(f"{TEMPORARY}*"):
+                leftover.unlink(missing_ok=True)
+            yield
 
     def read(self, keys: Mapping[str, str]) -> dict[str, Summary]:
-        """The stored summaries of those participants whose key is still the one given. A file that is damaged, or goes
-        meanwhile, counts for nothing: its participants are read again."""
+        """The stored summaries of those participants whose key is still the one given. A file that is damaged counts
+        for nothing: its participants are read again."""
         found: dict[str, Summary] = {}
         for part in self._parts():
             found |= {s.person_id: s for s in _read(part) if keys.get(s.person_id) == s.key}
@@ -106,11 +108,12 @@ class FeatureStore:
             write(temporary)
             temporary.replace(path)
         except OSError as error:
-            raise DataError(
-                f"cannot keep features in {self.folder}: {error.strerror}", "name another folder with --cache"
-            ) from error
+            raise self._unusable(error) from error
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _unusable(self, error: OSError) -> DataError:
+        return DataError(f"cannot keep features in {self.folder}: {error.strerror}", "name another folder with --cache")
 
     def _parts(self) -> list[Path]:
         return sorted(self.folder.glob("people-*.parquet"))
