@@ -356,6 +356,7 @@ def test_an_archive_cut_off(exported, elsewhere, left):
 def test_an_archive_that_is_not_there(tmp_path, elsewhere):
     with pytest.raises(Unavailable, match="there is no file"):
         bring_in(tmp_path / "nothing.zip", elsewhere)
+    assert not elsewhere.folder.parent.exists()
 
 
 def test_an_archive_that_cannot_be_written(adapter, tmp_path):

@@ -39,6 +39,8 @@ def bring_in(file: Path, adapters: Adapters) -> tuple[Adapter, bool]:
     Raises Unavailable when the file is no archive of an adapter, holds anything else, or anything in it was changed. Nothing is
     written outside the cache: only three names are read, and they are ours.
     """
+    if not file.is_file():
+        raise Unavailable(f"there is no file {file}", "name a file that `sensecf-bench adapter export` wrote")
     adapters.folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix="import-", dir=adapters.folder.parent))
     try:
@@ -51,8 +53,6 @@ def bring_in(file: Path, adapters: Adapters) -> tuple[Adapter, bool]:
         if str(aside) not in error.reason:
             raise  # it is about the one that is there already
         raise Unavailable(error.reason.replace(str(aside / "adapter"), str(file)), AGAIN) from None
-    except FileNotFoundError:
-        raise Unavailable(f"there is no file {file}", "name a file that `sensecf-bench adapter export` wrote") from None
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, RuntimeError, NotImplementedError) as error:
         raise Unavailable(f"{file} is no adapter that can be read: {error}", AGAIN) from None
     finally:
