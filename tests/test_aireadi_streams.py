@@ -3,6 +3,7 @@
 import json
 import math
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ def test_calories_under_the_key_of_each_release(tmp_path, release):
 @pytest.mark.parametrize("written", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S+00:00"])
 def test_activity_in_every_form_of_time(tmp_path, written):
     moments = [datetime.fromtimestamp(NOON.timestamp() + 60 * i, UTC).strftime(written) for i in range(3)]
-    records = [record(ACTIVITY, a, 70, end=b, label="walking") for a, b in zip(moments, moments[1:], strict=False)]
+    records = [record(ACTIVITY, a, 70, end=b, label="walking") for a, b in pairwise(moments)]
     stream = read(tmp_path, ACTIVITY, records, release=2)
     assert stream.times.tolist() == [NOON.timestamp(), NOON.timestamp() + 60]
     assert stream.ends.tolist() == [NOON.timestamp() + 60, NOON.timestamp() + 120]
@@ -435,6 +436,7 @@ def test_the_same_answer_over_hostile_files(case, data):
         (b"2024-01-15T20:06:30Z", b"2024-01-15T20:06:60Z"),
         (b"2024-01-15T20:06:30Z", b"2024-01-15t20:06:30Z"),
         (b"2024-01-15T20:06:30Z", b"2024-01-15T20:06:3\xc2\xb2"),
+        (b'"2024-01-15T20:06:30Z"', b"12024-01-15T20:06:30Z1"),
         (b'"beats/min"', b'"bpm"'),
         (b'"timezone": "pst"', b'"timezone": "pst", "body": {"heart_rate": []}'),
         (b'"header"', b'"body": {"heart_rate": [{"a": 1}, {"a": 1}]}, "header"'),
@@ -447,6 +449,49 @@ def test_traps(old, new):
         quick, slow = both(data.replace(old, new, count), HR)
         if quick is not None:
             assert_same(quick, slow)
+
+
+def refused(data, kind=HR):
+    """The quick parser must give these up: they look regular and are not."""
+    quick, slow = both(data, kind)
+    assert quick is None
+    return slow
+
+
+def test_a_control_byte_in_the_place_of_the_text_between_two_records():
+    data = text(HR, points(HR, [70, 71, 72, 73]))
+    between = data[data.index(b"20:05:30Z") + 10 : data.index(b"71,")]
+    one, two, *others = data.split(between)
+    assert refused(one + between + two + b"\x01" + between.join(others)) is None
+
+
+def test_a_key_twice_in_every_record():
+    one = (
+        '{"heart_rate": {"value": 70}, "heart_rate": {"value": {"v": 1}}, "effective_time_frame": {"date_time": "%s"}}'
+    )
+    records = ", ".join(one % stamp(60 * i) for i in range(4))
+    slow = refused(f'{{"header": null, "body": {{"heart_rate": [{records}]}}}}'.encode())
+    assert slow.quirks[Quirk.UNREADABLE_VALUE] == 4
+
+
+def test_a_last_record_that_ends_otherwise():
+    records = [dict(reversed(each.items())) for each in points(HR, [70, 71, 72, 73])]  # the unit comes last
+    data = text(HR, records)
+    assert parse_regular(data, LAYOUT[HR]) is not None
+    last = data.rindex(b"beats/min")
+    slow = refused(data[:last] + b"beats/mon" + data[last + 9 :])
+    assert slow.quirks[Quirk.UNEXPECTED_UNIT] == 1
+
+
+def test_records_elsewhere_than_in_the_body():
+    inner = text(HR, points(HR, [70, 71, 72, 73])).decode()
+    slow = refused(f'{{"body": {{"heart_rate": []}}, "header": {inner}}}'.encode())
+    assert len(slow) == 0
+
+
+def test_events_of_another_kind_throughout():
+    records = [{**each, "event_type": "Calibration"} for each in points(GLUCOSE, [100, 101, 102])]
+    assert refused(text(GLUCOSE, records), GLUCOSE).quirks[Quirk.NOT_A_READING] == 3
 
 
 @pytest.mark.parametrize("tail", [b' , "more": [1, 2]}', b' , "body": {"heart_rate": []}}', b"}\n\n"])

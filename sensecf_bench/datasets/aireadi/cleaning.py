@@ -167,8 +167,7 @@ def _without_repeats(records: Records, quirks: Counter[Quirk]) -> Records:
     if not len(shared):
         return records
     r = records.take(shared)
-    bits = r.values.view(np.int64)
-    bits = np.where(np.isnan(r.values), 0, bits)
+    bits = r.values.view(np.int64)  # NaN equals NaN
     order = np.lexsort((r.labels, r.states, bits, r.ends, r.times))  # stable, so the first of equals comes first
     columns = (r.times, r.ends, bits, r.states, r.labels)
     repeats = np.logical_and.reduce([np.diff(column[order]) == 0 for column in columns])

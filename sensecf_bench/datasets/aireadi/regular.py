@@ -186,8 +186,7 @@ def _tokens(data: bytes, first: int, closing: int, template: Template, first_end
         raise _IrregularError
     pieces = (template.tail + separator.group() + template.head, *template.pieces)
     inner = slice(first + len(template.head), last.start() + 1 - len(template.tail))
-    ends_well = data.endswith(template.tail, inner.start, last.start() + 1)
-    if not ends_well or inner.stop <= inner.start:
+    if not data.endswith(template.tail, inner.start, last.start() + 1):
         raise _IrregularError
     controls = [bytes([BETWEEN_RECORDS + i]) for i in range(len(pieces))]
     if any(control in data for control in controls):
