@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from sensecf_bench.errors import DataError
 from sensecf_huggingface.tuning.examples import Example, encode, end_of_turn, fingerprint
 from transformers import AutoTokenizer
+
+from sensecf_bench.errors import DataError
 
 ANSWER = '{"changes":[{"feature":"glucose","value":97.5}]}'
 MESSAGES = [{"role": "user", "content": "Which change to daily_steps would turn the prediction?"}]

@@ -7,9 +7,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from sensecf_bench.errors import ConfigError
 from sensecf_huggingface.tuning.progress import Progress, clock, printer
 from sensecf_huggingface.tuning.recipe import Recipe, differences
+
+from sensecf_bench.errors import ConfigError
 
 
 @pytest.mark.parametrize(

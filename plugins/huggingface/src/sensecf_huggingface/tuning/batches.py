@@ -152,15 +152,15 @@ def worth_packing(collator: Collator, model: Any, microbatch: int) -> int:
         return 1
     remainder = float(collator.lengths.mean()) - collator.prefix
     config = model.config.get_text_config()
-    dense = sum(p.numel() for p in model.parameters() if p.dim() == 2)
-    embedded = model.get_input_embeddings().weight.numel()
-    attention = 2 * config.num_hidden_layers * config.hidden_size
+    weights: int = sum(p.numel() for p in model.parameters() if p.dim() == 2)
+    dense = weights - int(model.get_input_embeddings().weight.numel())
+    attention: int = 2 * config.num_hidden_layers * config.hidden_size
 
     def cost(together: int) -> float:
         length = collator.prefix + together * remainder
-        return length * (dense - embedded + attention * length) / together
+        return length * (dense + attention * length) / together
 
-    return min((n for n in _powers_of_two(microbatch)), key=cost)
+    return min(_powers_of_two(microbatch), key=cost)
 
 
 def _powers_of_two(most: int) -> Iterator[int]:

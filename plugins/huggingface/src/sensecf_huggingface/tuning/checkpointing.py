@@ -47,7 +47,7 @@ class Checkpoint:
     best: Tensors
 
 
-class Damaged(Exception):
+class DamagedError(Exception):
     """A checkpoint is not what was written: cut short, changed, or unreadable. The message says which file."""
 
 
@@ -82,7 +82,7 @@ def found(folder: Path) -> list[Path]:
 def read(place: Path, identity: Mapping[str, Any]) -> Checkpoint:
     """A checkpoint of the training with this identity.
 
-    Raises Damaged when it is not whole, RunFolderError when it belongs to another training.
+    Raises DamagedError when it is not whole, RunFolderError when it belongs to another training.
     """
     from safetensors.torch import load_file
 
@@ -90,10 +90,10 @@ def read(place: Path, identity: Mapping[str, Any]) -> Checkpoint:
         content = json.loads((place / STATE).read_text(encoding="utf-8"))
         there, state, files = content["identity"], content["state"], content["files"]
         if content["format"] != FORMAT:
-            raise Damaged(f"{place / STATE} is of format {content['format']}, not {FORMAT}")
+            raise DamagedError(f"{place / STATE} is of format {content['format']}, not {FORMAT}")
         state = State(**{**state, "losses": tuple(state["losses"])})
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise Damaged(f"{place / STATE} cannot be read: {problem}") from problem
+        raise DamagedError(f"{place / STATE} cannot be read: {problem}") from problem
     if there != dict(identity):
         raise foreign(place, identity, there)
     tensors = {}
@@ -102,9 +102,9 @@ def read(place: Path, identity: Mapping[str, Any]) -> Checkpoint:
         try:
             whole = _digest(file) == files[file.name]
         except (OSError, KeyError) as problem:
-            raise Damaged(f"{file} cannot be read: {problem}") from problem
+            raise DamagedError(f"{file} cannot be read: {problem}") from problem
         if not whole:
-            raise Damaged(f"{file} is not what was written")
+            raise DamagedError(f"{file} is not what was written")
         tensors[name] = load_file(file)
     return Checkpoint(state, **tensors)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sensecf_bench.errors import ConfigError
 from sensecf_huggingface.tuning import checkpointing
 from sensecf_huggingface.tuning.batches import Order
-from sensecf_huggingface.tuning.checkpointing import Checkpoint, Damaged, State
+from sensecf_huggingface.tuning.checkpointing import Checkpoint, DamagedError, State
 from sensecf_huggingface.tuning.progress import Progress
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ class Watch:
 class Loop:
     """Steps, validations, reports and checkpoints, from wherever an earlier process came to."""
 
-    def __init__(self, stepper: Stepper, recipe: Recipe, folder: Path, identity: Mapping[str, Any], watch: Watch) -> None:
+    def __init__(
+        self, stepper: Stepper, recipe: Recipe, folder: Path, identity: Mapping[str, Any], watch: Watch
+    ) -> None:
         self.stepper, self.recipe, self.folder, self.identity, self.watch = stepper, recipe, folder, identity, watch
         examples = len(stepper.collator.ids)
         self.steps = recipe.total_steps(examples)
@@ -122,9 +124,7 @@ class Loop:
 
     def _say(self, remark: str) -> None:
         state = self.state
-        self.watch.note(
-            Progress(state.step, self.steps, validity=state.validity, seconds=state.seconds, remark=remark)
-        )
+        self.watch.note(Progress(state.step, self.steps, validity=state.validity, seconds=state.seconds, remark=remark))
 
     def _save(self) -> None:
         moments, weights = self.stepper.moments(), self.stepper.parameters
@@ -135,7 +135,7 @@ class Loop:
         for place in checkpointing.found(self.folder):
             try:
                 checkpoint = checkpointing.read(place, self.identity)
-            except Damaged as problem:
+            except DamagedError as problem:
                 self._say(f"not going on from a damaged checkpoint: {problem}")
                 continue
             self.stepper.restore(checkpoint.weights, checkpoint.moments)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -60,8 +61,9 @@ def fine_tune(
         # What an adapter is for goes by name, not by where it happens to lie on this machine.
         adapted.peft_config["default"].base_model_name_or_path = loaded.checkpoint.name
         try:
+            save = partial(_save_adapter, adapted)
             parameters = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
-            work = _Work(adapted, parameters, identity, examples, recipe, folder, "adapter", loaded.device)
+            work = _Work(adapted, parameters, identity, examples, recipe, folder, "adapter", save, loaded.device)
             return work.carry_out(validate, note)
         finally:
             adapted.unload()
@@ -95,7 +97,17 @@ def pretrain(
     with _seeded(recipe.seed, loaded.device):
         model.requires_grad_(True)
         try:
-            work = _Work(model, dict(model.named_parameters()), identity, examples, recipe, folder, "model", loaded.device)
+            work = _Work(
+                model,
+                dict(model.named_parameters()),
+                identity,
+                examples,
+                recipe,
+                folder,
+                "model",
+                model.save_pretrained,
+                loaded.device,
+            )
             return work.carry_out(validate, note)
         finally:
             model.requires_grad_(False)
@@ -112,6 +124,7 @@ class _Work:
     recipe: Recipe
     folder: Path
     result: str  # name of the folder for what comes of it
+    save: Callable[[Path], None]  # writes the model as it is into a folder
     device: torch.device
 
     def carry_out(self, validate: Callable[[Any], float] | None, note: Callable[[Progress], None]) -> Tuned:
@@ -145,8 +158,7 @@ class _Work:
         aside, place = self.folder / f"{self.result}.unfinished", self.folder / self.result
         shutil.rmtree(aside, ignore_errors=True)
         with _no_bars():
-            self.model.save_pretrained(aside, safe_serialization=True)
-        (aside / "README.md").unlink(missing_ok=True)  # peft's card, with nothing filled in
+            self.save(aside)
         shutil.rmtree(place, ignore_errors=True)
         aside.rename(place)
         return place
@@ -186,6 +198,12 @@ def _no_bars() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+def _save_adapter(adapted: PeftModel, folder: Path) -> None:
+    # Left to itself, peft asks the hub whether the base's vocabulary has grown since.
+    adapted.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # a card with nothing filled in
 
 
 def _lora(recipe: Recipe) -> LoraConfig:
