@@ -26,3 +26,14 @@ def mistral_folder(tmp_path_factory):
     from small_models import save_mistral
 
     return save_mistral(tmp_path_factory.mktemp("models") / "small-mistral")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Small models are slower on more, and on a busy machine much slower."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

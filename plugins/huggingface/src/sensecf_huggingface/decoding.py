@@ -1,0 +1,230 @@
+"""Many prompts at once: the shared beginning is read once, prompts of like length travel together, and what an answer says
+does not depend on who travels with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xgrammar
+
+from sensecf_huggingface.constraint import Constraint, vocabulary
+from sensecf_huggingface.reading import Reading, read_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sensecf_huggingface.kvcache import Prefix
+    from sensecf_huggingface.loaded import Loaded
+
+NO_ROOM = "can't allocate memory"  # how torch says it of a CPU
+
+
+class PromptTooLongError(ValueError):
+    """A prompt that leaves no room for an answer."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a decoder does at once. `batch` counts answers under way; it is halved when memory runs out."""
+
+    batch: int = 32
+    threads: int = 2  # that fill the grammars' masks
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How to choose tokens: the most probable at temperature 0, and else sampled, `samples` answers a prompt."""
+
+    max_new_tokens: int
+    samples: int = 1
+    temperature: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.max_new_tokens < 1 or self.samples < 1 or not 0 <= self.temperature < float("inf"):
+            raise ValueError(f"at least one token and one sample, and a temperature from 0 on: {self}")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """An answer, the number of its tokens, and whether it came to its end before the tokens did."""
+
+    text: str
+    tokens: int
+    finished: bool
+
+
+@dataclass(eq=False)
+class _Answer:
+    """An answer under way: the sample of a prompt, its grammar, and the tokens so far."""
+
+    prompt: int
+    sample: int
+    suffix: Sequence[int]
+    grammar: Any
+    most: int
+    seed: int
+    tokens: list[int] = field(default_factory=list)
+    finished: bool = False
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.tokens, self.finished = [], False
+        self.draws = np.random.default_rng([self.seed, self.sample])
+
+    @property
+    def open(self) -> bool:
+        return not self.finished and len(self.tokens) < self.most
+
+
+class Decoder:
+    """Answers prompts with one checkpoint. Keeps the last prefix, and the batch size that fitted into memory."""
+
+    def __init__(self, loaded: Loaded, limits: Limits | None = None) -> None:
+        self._model = loaded.model
+        self._stop = frozenset(loaded.stop_ids)
+        self._pad = loaded.tokenizer.pad_token_id or 0
+        self._pieces = vocabulary(loaded).decoded_vocab
+        self._limits = limits or Limits()
+        self._pool = xgrammar.BatchGrammarMatcher(max_threads=self._limits.threads)
+        self._room = getattr(self._model.config, "max_position_embeddings", None)
+        self._prefix: Prefix | None = None
+        self.batch = self._limits.batch
+
+    def decode(
+        self,
+        prompts: Sequence[Sequence[int]],
+        grammars: Sequence[Any | None],
+        seeds: Sequence[int],
+        how: Decoding,
+    ) -> list[list[Completion]]:
+        """Answer prompts, given as token ids: for each, as many completions as samples, in their order.
+
+        A compiled grammar holds a prompt's answers; None leaves them free. Sample s of a prompt draws from its seed and s
+        alone. Raises PromptTooLongError naming the prompt, and torch.OutOfMemoryError if not even one prompt fits.
+        """
+        if not len(prompts) == len(grammars) == len(seeds):
+            raise ValueError(f"{len(prompts)} prompts, {len(grammars)} grammars and {len(seeds)} seeds")
+        if not prompts:
+            return []
+        most = [self._most_tokens(i, ids, how) for i, ids in enumerate(prompts)]
+        with torch.inference_mode():
+            prefix = self._shared_prefix(prompts)
+            start = 0 if prefix is None else len(prefix)
+            answers = [
+                _Answer(i, s, ids[start:], grammars[i], most[i], int(seeds[i]))
+                for i, ids in enumerate(prompts)
+                for s in range(how.samples)
+            ]
+            # Longest first, so that memory runs out at the beginning if at all.
+            self._write_all(sorted(answers, key=lambda a: (-len(a.suffix), a.prompt, a.sample)), prefix, how)
+        completions: list[list[Completion]] = [[] for _ in prompts]
+        for answer in answers:
+            completions[answer.prompt].append(self._completion(answer))
+        return completions
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+    def _most_tokens(self, i: int, ids: Sequence[int], how: Decoding) -> int:
+        if not len(ids):
+            raise ValueError(f"prompt {i} is empty")
+        if self._room is None:
+            return how.max_new_tokens
+        if len(ids) >= self._room:
+            raise PromptTooLongError(f"prompt {i} has {len(ids)} tokens, and the model reads {self._room}")
+        return min(how.max_new_tokens, self._room - len(ids))
+
+    def _shared_prefix(self, prompts: Sequence[Sequence[int]]) -> Prefix | None:
+        """What all prompts begin with, each keeping at least a token of its own. What was read before is cropped to it
+        rather than read again, unless it is much shorter."""
+        kept = self._prefix
+        shared = _common([ids[:-1] for ids in prompts])
+        if kept is not None:
+            old = _common([kept.ids, shared])
+            if old and 2 * len(old) >= len(shared):
+                self._prefix = kept if len(old) == len(kept) else kept.cropped(len(old))
+                return self._prefix
+        self._prefix = read_prefix(self._model, shared)
+        return self._prefix
+
+    def _write_all(self, answers: list[_Answer], prefix: Prefix | None, how: Decoding) -> None:
+        done = 0
+        while done < len(answers):
+            batch = answers[done : done + self.batch]
+            try:
+                self._write(batch, prefix, how)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not _out_of_memory(error) or len(batch) == 1:
+                    raise
+                self.batch = max(1, len(batch) // 2)
+                for answer in batch:
+                    answer.restart()
+            else:
+                done += len(batch)
+                continue
+            # Out of the handler, whose traceback holds on to the tensors.
+            if self._model.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _write(self, answers: list[_Answer], prefix: Prefix | None, how: Decoding) -> None:
+        """Answer a batch. Samples of one prompt read it once."""
+        first = {a.prompt: a for a in reversed(answers)}
+        row_of = {prompt: row for row, prompt in enumerate(first)}
+        reading = Reading(self._model, prefix, [a.suffix for a in first.values()], self._pad)
+        if list(first) != [a.prompt for a in answers]:
+            reading.take([row_of[a.prompt] for a in answers])
+        constraint = Constraint([a.grammar for a in answers], reading.logits.shape[1], self._pool)
+        while True:
+            constraint.mask(reading.logits, [i for i, a in enumerate(answers) if a.open])
+            tokens = _chosen(reading.logits, answers, how.temperature)
+            for i, (answer, token) in enumerate(zip(answers, tokens.tolist(), strict=True)):
+                if not answer.open:
+                    continue
+                if token in self._stop:
+                    answer.finished = True
+                    continue
+                answer.tokens.append(token)
+                answer.finished = constraint.accept(i, token)
+            left = [i for i, a in enumerate(answers) if a.open]
+            if not left:
+                return
+            if 4 * len(left) <= 3 * len(answers):  # leaving costs a copy of what stays
+                reading.take(left)
+                constraint.keep(left)
+                answers, tokens = [answers[i] for i in left], tokens[left]
+            reading.write(tokens)
+
+    def _completion(self, answer: _Answer) -> Completion:
+        text = b"".join(self._pieces[token] for token in answer.tokens)
+        return Completion(text.decode("utf-8", errors="replace"), len(answer.tokens), answer.finished)
+
+
+def _chosen(logits: torch.Tensor, answers: list[_Answer], temperature: float) -> torch.Tensor:
+    """The next token of each row, shape `(n,)`.
+
+    Sampling turns the distribution function around at one number that the answer draws for itself, so that the same
+    distribution gives the same token whatever else is in the batch.
+    """
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    points = torch.tensor([a.draws.random() if a.open else 0.0 for a in answers], dtype=torch.float64)
+    shares = torch.softmax(logits.double() / temperature, dim=-1).cumsum(dim=-1)
+    total = shares[:, -1:]
+    wanted = torch.minimum(points[:, None].to(logits.device) * total, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(shares, wanted, right=True)[:, 0]
+
+
+def _common(sequences: Sequence[Sequence[int]]) -> list[int]:
+    """What all sequences begin with. Between the least and the greatest of them lie all the others."""
+    low, high = min(map(list, sequences)), max(map(list, sequences))
+    for i, (one, other) in enumerate(zip(low, high)):  # noqa: B905 - the shorter one ends it
+        if one != other:
+            return low[:i]
+    return low[: min(len(low), len(high))]
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or NO_ROOM in str(error)
