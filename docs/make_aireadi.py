@@ -6,26 +6,31 @@ import re
 from pathlib import Path
 
 from sensecf_bench.datasets.aireadi.catalogue import COLUMNS
+from sensecf_bench.datasets.aireadi.clinical import ITEMS
 from sensecf_bench.datasets.aireadi.quirks import MEANING
 from sensecf_bench.datasets.aireadi.task import FEATURES, SCHEMA
 
 PAGE = Path(__file__).with_name("aireadi.md")
-FILES = {
+STREAMS = {
     "participants": "participants.tsv",
-    "clinical": "clinical_data/measurement.csv, observation.csv",
     "glucose": "continuous_glucose_monitoring",
     "sleep": "sleep",
-    "activity": "physical_activity, physical_activity_calorie",
+    "activity": "physical_activity",
     "heart": "heart_rate",
-    "breath": "respiratory_rate, oxygen_saturation",
     "stress": "stress",
+}
+OF_ONE = {
+    "active_calories_kcal": "physical_activity_calorie",
+    "respiration_rate_bpm": "respiratory_rate",
+    "oxygen_saturation_pct": "oxygen_saturation",
+    **{name: f"{item.table}.csv" for name, item in ITEMS.items()},
 }
 
 
 def columns() -> str:
     task = {f.name for f in FEATURES}
     rows = [
-        f"| `{c.name}` | {c.unit} | {FILES[c.source]} | {c.definition} | {'yes' if c.name in task else 'no'} |"
+        f"| `{c.name}` | {c.unit} | {OF_ONE.get(c.name) or STREAMS[c.source]} | {c.definition} | {'yes' if c.name in task else 'no'} |"
         for c in COLUMNS
     ]
     return "\n".join(["| column | unit | from | definition | feature |", "| --- | --- | --- | --- | --- |", *rows])

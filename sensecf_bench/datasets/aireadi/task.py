@@ -3,7 +3,8 @@
 What the visit recorded (age, group, blood, weight, questionnaires) lies before the days of wear and stays as it is; so
 do heart rate and breathing, which answer to a life and are not chosen. Sleep, activity and glucose may change. Columns
 that follow from others are no features: time in range, standard deviation, the management indicator, light sleep, time
-awake, and sedentary minutes (what is left of a recorded day). Oxygen saturation would cost a quarter of the people.
+awake, and sedentary minutes (what is left of a recorded day). Nobody can act on the movement codes, and oxygen saturation
+would cost a quarter of the people.
 """
 
 from __future__ import annotations
