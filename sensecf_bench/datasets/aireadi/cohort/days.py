@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # -- activity: the code of a minute is the kind's number in the FIT profile + 32 × intensity ----------------------------
 WALKING_CODES, GENERIC_CODES, RUNNING_CODE = (6 + 2 * 32, 6 + 3 * 32), (1 * 32, 2 * 32), 1 + 4 * 32
 WALKING_MEAN, GENERIC_MEAN = 0.75 * 70 + 0.25 * 102, 0.6 * 32 + 0.4 * 64  # a minute's code with the usual intensities
-MEDIAN_CODE_SUM, CODE_SUM_PER_YEAR = 5560.0, -0.0153
+MEDIAN_CODE_SUM, CODE_SUM_PER_YEAR = 5440.0, -0.0153
 MOST_ACTIVE_MINUTES = 600
 
 # -- stress: points of the 0-100 score -----------------------------------------------------------------------------------
@@ -35,7 +35,7 @@ STRESS_PER_DEEP_PCT = -0.40
 STRESS_PER_REM_PCT = -0.40
 STRESS_PER_LOG_ACTIVITY = -4.0
 STRESS_PER_STRAIN = 1.6
-STRESS_OF_AROUSAL, STRESS_OF_PERSON, STRESS_OF_DAY = 2.4, 3.4, 3.5  # standard deviations
+STRESS_OF_AROUSAL, STRESS_OF_PERSON, STRESS_OF_DAY = 2.4, 3.8, 3.5  # standard deviations
 STRESS_RANGE = (8.0, 80.0)
 
 HEART_RATE_OF_GROUP = np.array([72.3, 71.8, 75.6, 77.3])

@@ -22,7 +22,7 @@ GROUP_WEIGHTS = np.array([776.0, 560.0, 686.0, 258.0])
 SPLITS = ("train", "val", "test")
 SPLIT_WEIGHTS = np.array([1576.0, 352.0, 352.0])
 
-AGE_MEAN, AGE_SD, AGE_RANGE = 60.3, 13.2, (40, 94)  # of the normal that is cut at the range
+AGE_MEAN, AGE_SD, AGE_RANGE = 59.3, 12.8, (40, 94)  # of the normal that is cut at the range
 
 # Metabolic, activity, sleep and strain factors: who is active is leaner and sleeps better; strain costs sleep.
 FACTORS = np.array(
@@ -107,7 +107,7 @@ def draw_people(draws: Draws, days: int) -> People:
     excess = 0.8 * metabolic + 0.6 * draws.normal("glucose")
     floor = GLUCOSE_FLOOR[group]
     glucose = np.clip(floor + (GLUCOSE_MEDIAN[group] - floor) * np.exp(GLUCOSE_SPREAD[group] * excess), 66.0, 312.0)
-    hba1c = np.clip((glucose + 46.7) / 28.7 - 0.1 + 0.35 * draws.normal("hba1c"), 4.0, 17.0)
+    hba1c = np.clip((glucose + 46.7) / 28.7 - 0.2 + 0.35 * draws.normal("hba1c"), 4.0, 17.0)
     visit = _visits(draws, days)
     return People(
         ids=SITE_DIGIT[site] * 100_000 + 1 + np.arange(n),
@@ -184,7 +184,7 @@ def _presence(draws: Draws, site: Any, visit: Any) -> Presence:
     early = (site == SITES.index("UW")) & (visit < GARMIN_SINCE)
     optical = has("optical", 1987 / 2184)
     return Presence(
-        garmin=has("garmin", 2184 / 2260) & ~early,
+        garmin=has("garmin", 2184 / 2228) & ~early,
         glucose=has("glucose", 2245 / 2280),
         optical=optical,
         oxygen=optical & has("oxygen", 1628 / 1987),
