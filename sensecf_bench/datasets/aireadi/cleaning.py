@@ -57,8 +57,9 @@ class Records:
 
 @dataclass(frozen=True)
 class HeaderFacts:
-    timezone: str | None
-    person_id: str | None
+    timezone: str | None = None
+    person_id: str | None = None
+    releases: frozenset[int] = frozenset({1, 2, 3})
 
 
 def judged(columns: Columns, kind: StreamKind, quirks: Counter[Quirk]) -> tuple[Records, tuple[str, ...]]:
@@ -198,10 +199,10 @@ def _intervals(records: Records, quirks: Counter[Quirk]) -> Records:
 
 
 def header_facts(header: object, quirks: Counter[Quirk]) -> HeaderFacts:
-    """The time zone and the person that a header names."""
+    """The time zone and the person that a header names, and the releases that write such a header."""
     if not isinstance(header, dict):
         quirks[Quirk.NULL_HEADER] += 1
-        return HeaderFacts(None, None)
+        return HeaderFacts()
     person = next((header[key] for key in ("user_id", "patient_id") if isinstance(header.get(key), str)), None)
     label = header.get("timezone")
     zone = TIMEZONES.get(label.strip().lower(), label) if isinstance(label, str) else None
@@ -210,7 +211,8 @@ def header_facts(header: object, quirks: Counter[Quirk]) -> HeaderFacts:
     elif zone is None or not _is_zone(zone):
         quirks[Quirk.UNKNOWN_TIMEZONE] += 1
         zone = None
-    return HeaderFacts(zone, person_key(person) if person is not None else None)
+    since_3 = frozenset({3}) if "timezone" in header else frozenset({1, 2})
+    return HeaderFacts(zone, None if person is None else person_key(person), since_3)
 
 
 @cache

@@ -40,7 +40,7 @@ MEANING: dict[Quirk, str] = {
     Quirk.NO_TIMEZONE: "the header names no time zone (releases 1 and 2); the site's is used",
     Quirk.UNKNOWN_TIMEZONE: "the header's time zone is neither pst, cst nor a known zone; the site's is used",
     Quirk.OTHER_PERSON: "the header names another person than the file's name does",
-    Quirk.OTHER_RELEASE: "records are written with the keys of another release",
+    Quirk.OTHER_RELEASE: "header or records are written as another release writes them (counted once a file)",
     Quirk.EMPTY_STREAM: "the file holds no records",
     Quirk.DEAD_STREAM: "the file holds records, and not one of them is a measurement",
     Quirk.NOT_A_RECORD: "an entry is not a JSON object; dropped",

@@ -92,7 +92,7 @@ def stream_of(columns: Columns, kind: StreamKind, release: int | None = None, na
     header = header_facts(columns.header, quirks)
     if named is not None and header.person_id is not None and header.person_id != named:
         quirks[Quirk.OTHER_PERSON] += 1
-    if release is not None and len(columns.starts) and release not in columns.releases:
+    if release is not None and len(columns.starts) and release not in columns.releases & header.releases:
         quirks[Quirk.OTHER_RELEASE] += 1
     records, names = judged(columns, kind, quirks)
     return Stream(
