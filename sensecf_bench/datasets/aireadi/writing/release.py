@@ -73,7 +73,7 @@ def write_release(
     injected = Injected(quirks, cohort)
     cohort = injected.rescheduled(cohort)
     root = out / "dataset"
-    if root.exists() and any(root.iterdir()):
+    if root.is_dir() and any(root.iterdir()):
         raise RunFolderError(f"{root} is not empty", "choose another --out: releases must not be mixed")
     tally = _Tally()
     try:
