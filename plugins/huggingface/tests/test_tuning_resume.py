@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from sensecf_huggingface.tuning import training
 from sensecf_huggingface.tuning.progress import quiet
-from tuning_tasks import RECIPE, probe, reversals, small
+from tuning_tasks import RECIPE, modesty, reversals, small
 
 from sensecf_bench.errors import RunFolderError
 
@@ -30,7 +30,7 @@ class StopHereError(Exception):
 @pytest.fixture(scope="module")
 def unbroken(llama_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    return training.fine_tune(small(llama_folder), reversals(), RECIPE, folder, validate=probe, note=quiet)
+    return training.fine_tune(small(llama_folder), reversals(), RECIPE, folder, validate=modesty, note=quiet)
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def broken(llama_folder, tmp_path):
             raise StopHereError
 
     with pytest.raises(StopHereError):
-        training.fine_tune(small(llama_folder), reversals(), EVERY_FOUR, tmp_path, validate=probe, note=stop)
+        training.fine_tune(small(llama_folder), reversals(), EVERY_FOUR, tmp_path, validate=modesty, note=stop)
     return tmp_path
 
 
 def go_on(llama_folder, folder, recipe=EVERY_FOUR, examples=None):
     told = []
     tuned = training.fine_tune(
-        small(llama_folder), examples or reversals(), recipe, folder, validate=probe, note=told.append
+        small(llama_folder), examples or reversals(), recipe, folder, validate=modesty, note=told.append
     )
     return tuned, [p.remark for p in told if p.remark]
 
@@ -74,6 +74,15 @@ def test_killed_in_earnest_it_ends_with_the_same_weights(llama_folder, tmp_path,
     tuned, remarks = go_on(llama_folder, tmp_path)
     assert remarks in (["going on after step 12"], ["going on after step 16"])  # it may have run on a little
     assert_same(tuned, unbroken)
+
+
+def test_the_best_from_before_the_end_is_brought_along(llama_folder, broken, unbroken):
+    (place,) = (broken / "checkpoints").iterdir()
+    assert json.loads((place / "state.json").read_text())["state"]["validity"] == unbroken.validity
+    best = load_file(place / "best.safetensors")
+    tuned, _ = go_on(llama_folder, broken)
+    kept = load_file(tuned.adapter_folder / "adapter_model.safetensors")
+    assert all(torch.equal(best[name.replace(".weight", ".default.weight")], kept[name]) for name in kept)
 
 
 def test_checkpoints_hold_tensors_and_json_and_only_the_latest_stays(broken):
@@ -153,5 +162,5 @@ def test_a_training_killed_after_it_stopped_early_stays_stopped(llama_folder, tm
         training.fine_tune(
             small(llama_folder), reversals(), recipe, tmp_path, validate=lambda model: next(scores), note=stop
         )
-    tuned = training.fine_tune(small(llama_folder), reversals(), recipe, tmp_path, validate=probe, note=quiet)
+    tuned = training.fine_tune(small(llama_folder), reversals(), recipe, tmp_path, validate=modesty, note=quiet)
     assert (tuned.steps, tuned.validity) == (8, 0.5)

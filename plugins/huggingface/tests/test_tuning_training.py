@@ -58,6 +58,7 @@ def gradients(loaded, examples, **changes):
     recipe = replace(RECIPE, dropout=0.0, **changes)
     parameters = dict(model.named_parameters())
     with Stepper(model, parameters, examples, recipe, print) as stepper:
+        assert (stepper.collator.together > 1) == recipe.share_prefix  # so that packed rows are what is tested
         loss = stepper._gradients(np.arange(len(examples)), 0)
     found = {name: p.grad.clone() for name, p in parameters.items()}
     model.zero_grad()
