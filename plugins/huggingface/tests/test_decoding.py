@@ -244,7 +244,7 @@ def test_an_answer_that_runs_out_of_tokens_is_not_finished(llama):
 
 def test_control_tokens_are_no_text(llama):
     """A rationale cannot contain the name of a control token by way of the token itself."""
-    ids, grammars = asked(llama, rationale=True)
+    _, grammars = asked(llama, rationale=True)
     control = [i for i in range(len(llama.tokenizer)) if i in llama.tokenizer.all_special_ids]
     assert control
     assert all(vocabulary(llama).decoded_vocab[i] == b"" for i in control)

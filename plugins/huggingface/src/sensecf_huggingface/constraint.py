@@ -53,7 +53,7 @@ class Constraint:
     """The state of every answer of a batch in its grammar; None in place of a grammar leaves an answer free."""
 
     def __init__(self, grammars: Sequence[CompiledGrammar | None], size: int, pool: Any) -> None:
-        self._matchers = [
+        self._matchers: list[Any] = [
             None if grammar is None else xgrammar.GrammarMatcher(grammar, terminate_without_stop_token=True)
             for grammar in grammars
         ]
@@ -62,14 +62,15 @@ class Constraint:
 
     def mask(self, logits: torch.Tensor, open_rows: Sequence[int]) -> None:
         """Rule out what the grammars do not allow next, in place; `logits` of shape `(n, vocabulary)`."""
-        rows = [i for i in open_rows if self._matchers[i] is not None]
-        if not rows:
+        held = [(i, matcher) for i in open_rows if (matcher := self._matchers[i]) is not None]
+        if not held:
             return
-        if len(rows) <= FEW:
-            for i in rows:
-                self._matchers[i].fill_next_token_bitmask(self._bits, i)
+        rows = [i for i, _ in held]
+        if len(held) <= FEW:
+            for i, matcher in held:
+                matcher.fill_next_token_bitmask(self._bits, i)
         else:
-            self._pool.batch_fill_next_token_bitmask([self._matchers[i] for i in rows], self._bits, rows)
+            self._pool.batch_fill_next_token_bitmask([matcher for _, matcher in held], self._bits, rows)
         bits = self._bits if logits.device.type == "cpu" else self._bits.to(logits.device, non_blocking=True)
         xgrammar.apply_token_bitmask_inplace(logits, bits, indices=None if len(rows) == len(logits) else rows)
 

@@ -91,7 +91,7 @@ class Decoder:
         self._pieces = vocabulary(loaded).decoded_vocab
         self._limits = limits or Limits()
         self._pool = xgrammar.BatchGrammarMatcher(max_threads=self._limits.threads)
-        self._room = getattr(self._model.config, "max_position_embeddings", None)
+        self._room: int | None = getattr(self._model.config, "max_position_embeddings", None)
         self._prefix: Prefix | None = None
         self.batch = self._limits.batch
 

@@ -29,10 +29,10 @@ class Prefix:
         return Prefix(self.ids[:length], tuple((k[:, :, :length], v[:, :, :length]) for k, v in self.layers))
 
 
-class RoomyLayer(CacheLayerMixin):
+class RoomyLayer(CacheLayerMixin):  # type: ignore[misc]  # transformers' types are not followed
     """One layer's keys and values of shape `(n, heads, tokens, size)`.
 
-    A prefix is copied into every row, or held apart where attention can look at it there (`sharing`).
+    A prefix is copied into every row, or held apart where attention can look at it there (see `sharing`).
     """
 
     is_sliding = False
