@@ -21,7 +21,13 @@ from sensecf_bench.datasets.aireadi.writing.injection import QUIRKS
 HERE = Path(__file__).parent
 FIGURES = HERE.parent / "benchmarks" / "results" / "aireadi-synthetic-classifiers.json"
 SEEDS = (0, 1, 2)
-ADVICE = {"mean_glucose_mg_dl": -30.0, "deep_sleep_pct": 5.0, "rem_sleep_pct": 5.0, "walking_min_per_day": 20.0}
+ADVICE = {
+    "mean_glucose_mg_dl": -30.0,
+    "deep_sleep_pct": 5.0,
+    "rem_sleep_pct": 5.0,
+    "walking_min_per_day": 20.0,
+    "active_calories_kcal": 85.0,  # what so much walking burns in the model
+}
 
 
 def page() -> str:
@@ -80,7 +86,8 @@ Group, site and split are drawn in the proportions of release 3. Ages are normal
 - Activity is a sum of codes a day: ln C = ln {d.MEDIAN_CODE_SUM:g} {d.CODE_SUM_PER_YEAR:+g} (age - 61) + 0.42 A, days differ by 0.28. It is split into walking
   (codes {_listed(d.WALKING_CODES)}), generic ({_listed(d.GENERIC_CODES)}) and, for 18 % of people, running ({d.RUNNING_CODE}); active calories follow minutes, BMI and ε.
 - Glucose, every five minutes: U + daily shift + drift + meals, moved so that a trace's mean is U. Meals at {_listed(g.MEAL_MINUTES / 60)} h
-  (± 25 min, sizes {_listed(g.MEAL_SIZE)} · e^(0.35 ε), some skipped) raise it by s · (t/τ) e^(1 - t/τ), τ = 45 e^(0.15 M) minutes; drift is autoregressive
+  (± 25 min, sizes {_listed(g.MEAL_SIZE)} · e^(0.35 ε), skipped with probability {_listed(g.MEAL_SKIPPED)}; the last is a dip at
+  night) raise it by s · (t/τ) e^(1 - t/τ), τ = 45 e^(0.15 M) minutes; drift is autoregressive
   ({g.DRIFT_MEMORY:g} a reading). Both grow with U and the group ({_listed(g.GROUP_SWING)}). The daily shift is (U/118) · (4 ε - 4 Δ ln C + 0.25 · lack of deep
   sleep the night before, in points).
 - Stress of day *d*, the mean of the day's scores:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-MEAL_MINUTES = np.array([450.0, 750.0, 1110.0, 1290.0])  # breakfast, lunch, dinner, and a snack
-MEAL_SIZE = np.array([0.9, 1.0, 1.25, 0.5])
+# Breakfast, lunch, dinner, a snack, and in some nights a dip, as from a sensor that is lain upon or too much insulin.
+MEAL_MINUTES = np.array([450.0, 750.0, 1110.0, 1290.0, 180.0])
+MEAL_SIZE = np.array([0.9, 1.0, 1.25, 0.5, -1.3])
+MEAL_SKIPPED = np.array([0.15, 0.08, 0.03, 0.5, 0.85])
 KERNEL_READINGS = 48  # four hours of rise and fall
 DRIFT_MEMORY = 0.97  # from one reading to the next
 GROUP_SWING = np.array([1.0, 1.1, 1.35, 1.7])
@@ -63,7 +65,7 @@ def _meals(draws: Draws, people: People, wear: Wear) -> Matrix:
     usual = (DAY * np.arange(wear.days + 1)[:, None] + MEAL_MINUTES).ravel()
     at = usual + 25 * draws.normal("meal times", slots)
     size = np.tile(MEAL_SIZE, wear.days + 1) * np.exp(0.35 * draws.normal("meal sizes", slots))
-    size *= draws.uniform("meals skipped", slots) > np.tile([0.15, 0.08, 0.03, 0.5], wear.days + 1)
+    size *= draws.uniform("meals skipped", slots) > np.tile(MEAL_SKIPPED, wear.days + 1)
     first = np.ceil((at - wear.sensor_start[:, None]) / 5).astype(np.int64)
     wait = wear.sensor_start[:, None] + 5 * first - at  # minutes from the meal to the first reading after it
     peak = (45 * np.exp(0.15 * people.metabolic))[:, None]
