@@ -46,7 +46,7 @@ METRIC = (
 BUILT_IN_NAMES = {
     "generator": ["identity", "nearest-opposite", "random-opposite"],
     "classifier": ["mlp", "random-forest", "svm", "xgboost"],
-    "dataset": ["aireadi", "breast-cancer", "diabetes-progression", "heart-disease", "table"],
+    "dataset": ["aireadi", "aireadi-synthetic", "breast-cancer", "diabetes-progression", "heart-disease", "table"],
 }
 numbers = count()
 
