@@ -204,9 +204,8 @@ KILLED = """
         print(done, flush=True)
         time.sleep(60 * (done == 3))
 
-    if __name__ == "__main__":
-        gathering.BATCH = 1
-        collect(Path(sys.argv[1]), Path(sys.argv[2]), jobs=int(sys.argv[3]), progress=told)
+    gathering.BATCH = 1  # no guard: the script must not be run again by the processes that read
+    collect(Path(sys.argv[1]), Path(sys.argv[2]), jobs=int(sys.argv[3]), progress=told)
 """
 
 

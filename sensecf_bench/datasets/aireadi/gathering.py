@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sensecf_bench.datasets.aireadi.participant import Participant, Summary, key_of, summarise
 from sensecf_bench.errors import DataError, WorkersDiedError
@@ -78,7 +80,8 @@ def _summaries(participants: Sequence[Participant], jobs: int) -> Iterator[Summa
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_with_parent) as pool:
         try:
-            under_way: set[Future[Summary]] = {pool.submit(summarise, p) for p in islice(queue, IN_HAND * jobs)}
+            with _main_not_imported_again():
+                under_way: set[Future[Summary]] = {pool.submit(summarise, p) for p in islice(queue, IN_HAND * jobs)}
             while under_way:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                 under_way |= {pool.submit(summarise, p) for p in islice(queue, len(done))}
@@ -90,6 +93,18 @@ def _summaries(participants: Sequence[Participant], jobs: int) -> Iterator[Summa
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _main_not_imported_again() -> Iterator[None]:
+    """Processes started in here do not run the caller's script again, which would otherwise need a guard."""
+    main = sys.modules["__main__"].__dict__
+    hidden: dict[str, Any] = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
 
 
 def _leave_with_parent() -> None:
