@@ -12,7 +12,7 @@ from sensecf_huggingface.constraint import Compiler, vocabulary
 from sensecf_huggingface.decoding import Decoder, Decoding, Limits, PromptTooLongError
 from sensecf_huggingface.grammar import edit_list_grammar
 from small_models import save_llama, save_mistral
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
 
 from sensecf_bench import Feature, FeatureSchema
 from sensecf_bench.prompting import Brief, Prompt
@@ -49,9 +49,9 @@ def llama(llama_folder):
     return in_memory(llama_folder)
 
 
-def in_memory(folder):
+def in_memory(folder, dtype=torch.float32):
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").eval()
     return SimpleNamespace(model=model, tokenizer=tokenizer, stop_ids=(tokenizer.eos_token_id,))
 
 
@@ -104,6 +104,35 @@ def test_so_are_free_answers_and_free_ones_among_constrained_ones(loaded):
         assert answer.text == text_of(loaded, tokens)
         assert answer.tokens == len(tokens)
         assert answer.finished == ended or (not ended and answer.text.endswith("]}"))
+
+
+def test_so_are_those_of_a_model_with_full_and_sliding_layers(llama):
+    config = Qwen2Config(
+        vocab_size=len(llama.tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        use_sliding_window=True,
+        sliding_window=90,
+        max_window_layers=2,
+        initializer_range=0.3,
+        attn_implementation="sdpa",
+    )
+    assert set(config.layer_types) == {"full_attention", "sliding_attention"}
+    mixed = SimpleNamespace(**{**vars(llama), "model": Qwen2ForCausalLM(config).eval()})
+    ids, grammars = asked(mixed)
+    answers = Decoder(mixed).decode(ids, grammars, [0] * len(ids), Decoding(LONG))
+    for prompt, grammar, (answer,) in zip(ids, grammars, answers, strict=True):
+        assert answer.text == text_of(mixed, by_transformers(mixed, prompt, grammar)[0])
+
+
+def test_half_precision_on_a_cpu(llama_folder):
+    half = in_memory(llama_folder, torch.bfloat16)
+    ids, grammars = asked(half)
+    answers = Decoder(half).decode(ids, grammars, [0] * len(ids), Decoding(LONG))
+    assert all(answer.finished for (answer,) in answers)
 
 
 def test_prompts_with_nothing_in_common(llama):

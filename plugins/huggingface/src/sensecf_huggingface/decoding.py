@@ -156,7 +156,7 @@ class Decoder:
             batch = answers[done : done + self.batch]
             try:
                 self._write(batch, prefix, how)
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+            except RuntimeError as error:
                 if not _out_of_memory(error) or len(batch) == 1:
                     raise
                 self.batch = max(1, len(batch) // 2)
@@ -171,7 +171,7 @@ class Decoder:
 
     def _write(self, answers: list[_Answer], prefix: Prefix | None, how: Decoding) -> None:
         """Answer a batch. Samples of one prompt read it once."""
-        first = {a.prompt: a for a in reversed(answers)}
+        first = {a.prompt: a for a in answers}
         row_of = {prompt: row for row, prompt in enumerate(first)}
         reading = Reading(self._model, prefix, [a.suffix for a in first.values()], self._pad)
         if list(first) != [a.prompt for a in answers]:
