@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 from aireadi_release import Somebody, crowd, glucose_file, path_of, write_json, write_release
 from pydantic import ValidationError
 
+from sensecf_bench import api
 from sensecf_bench.datasets.aireadi.catalogue import COLUMNS
 from sensecf_bench.datasets.aireadi.collecting import collect
 from sensecf_bench.datasets.aireadi.dataset import Aireadi
@@ -23,8 +27,10 @@ from sensecf_bench.datasets.aireadi.task import (
     high_stress,
     narrowed,
 )
+from sensecf_bench.engine.config import RunConfig
 from sensecf_bench.engine.context import prepare_data
 from sensecf_bench.errors import DataError, SchemaError
+from sensecf_bench.reports.publish import build
 
 PEOPLE = 12
 
@@ -303,3 +309,41 @@ def test_the_tables_have_the_catalogue_s_columns(release):
     day = collected.days.loc[("900002", "2024-01-17")]
     assert day["mean_stress"] == 36 and day["walking_min_per_day"] == 31
     assert not collected.problems
+
+
+# -- as a dataset of the harness -------------------------------------------------------------------------------------
+def test_it_passes_the_conformance_kit(release, cache):
+    """In a process of its own, as a contributor would; the one check it declares it cannot pass is counted as passed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sensecf_bench", "plugin", "check", f"aireadi:{release}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+    )
+    assert done.returncode == 0, done.stdout
+    assert "split-follows-the-seed" in done.stdout
+
+
+def test_a_run_publishes_nobody(release, cache, tmp_path):
+    """Neither ids nor rows of a restricted dataset stand in what is published of a run, or in its logs."""
+    settings = RunConfig(
+        datasets=("aireadi",),
+        classifiers=("random-forest",),
+        generators=("identity",),
+        options={"aireadi": {"path": str(release), "cache": str(cache)}},
+        jobs=1,
+    )
+    api.run(settings, tmp_path / "run")
+    build(tmp_path / "run", tmp_path / "published")
+    frame = Aireadi(Aireadi.Options(path=release, cache=cache)).load().frame
+    personal = {f"{900001 + i}" for i in range(PEOPLE)} | {repr(v) for v in frame["cv_glucose_pct"]}
+    published = [
+        *(tmp_path / "published").iterdir(),
+        *(tmp_path / "run").glob("*.*"),
+        *(tmp_path / "run").rglob("*.log"),
+    ]
+    assert len(published) >= 5
+    for file in published:
+        assert not [word for word in personal if word in file.read_text()], file
+    assert str(release) not in "".join(file.read_text() for file in (tmp_path / "published").iterdir())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -44,6 +45,9 @@ class Aireadi(Dataset):
 
     name = "aireadi"
     argument = "path"
+    expected_failures: ClassVar[Mapping[str, str]] = {
+        "split-follows-the-seed": "the release recommends one split, which is kept whatever the seed"
+    }
 
     class Options(PluginOptions):
         path: Path | None = None
