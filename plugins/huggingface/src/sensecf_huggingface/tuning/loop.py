@@ -44,7 +44,9 @@ class Loop:
         self.state = State()
         self.best: dict[str, torch.Tensor] = {}
         self._unread: list[torch.Tensor] = []  # losses still on the device: reading one would make it wait
-        self._reported = 0
+        self._reported = 0  # how many losses the last report took in
+        self._began = time.monotonic()
+        self._first, self._before = 0, 0.0  # steps and seconds of earlier processes
 
     def run(self) -> State:
         """Train to the end, or until validation has not improved for long enough. The parameters are the best ones then."""
