@@ -189,15 +189,14 @@ def _tokens(data: bytes, first: int, closing: int, template: Template, first_end
     if not data.endswith(template.tail, begin, last.start() + 1):
         raise _IrregularError
     starts, ends = _expected(np.frombuffer(data, dtype=np.uint8), begin, end, pieces)
-    room = np.frombuffer(
-        data if end + LONGEST_TOKEN + WORD <= len(data) else data + bytes(LONGEST_TOKEN + WORD), np.uint8
-    )
+    room = bytes(max(0, end + LONGEST_TOKEN + WORD - len(data)))
+    text = np.frombuffer(data + room if room else data, dtype=np.uint8)  # a copy only where it is needed
     for slot, piece in enumerate(pieces):
         after = ends[:, slot] if slot + 1 < len(pieces) else ends[:-1, slot]
         following = starts[:, slot + 1] if slot + 1 < len(pieces) else starts[1:, 0]
-        if (following - after != len(piece)).any() or (_rows(room, after, len(piece)) != list(piece)).any():
+        if (following - after != len(piece)).any() or (_rows(text, after, len(piece)) != list(piece)).any():
             raise _IrregularError
-    return _Tokens(room, starts, ends - starts)
+    return _Tokens(text, starts, ends - starts)
 
 
 def _expected(
@@ -209,9 +208,8 @@ def _expected(
     n, rest = divmod(len(found) + lines[-1], sum(lines) or 1)
     if not all(lines) or rest:
         raise _IrregularError
-    ends_of_lines = np.append(found, np.full(lines[-1], end)).reshape(
-        n, -1
-    )  # the last record has no text between behind it
+    behind_the_last = np.full(lines[-1], end)  # stands in for the text between records, which is not there
+    ends_of_lines = np.append(found, behind_the_last).reshape(n, -1)
     starts, ends = np.empty((n, len(pieces)), dtype=np.intp), np.empty((n, len(pieces)), dtype=np.intp)
     line = 0
     for slot, piece in enumerate(pieces):
