@@ -16,6 +16,8 @@ from sensecf_bench.datasets.aireadi.cohort import make_cohort
 from sensecf_bench.datasets.aireadi.cohort import people as p
 from sensecf_bench.datasets.aireadi.cohort import wear as w
 from sensecf_bench.datasets.aireadi.cohort.calibration import SIZE, TARGETS, measured
+from sensecf_bench.datasets.aireadi.cohort.minutes import CYCLE
+from sensecf_bench.datasets.aireadi.synthetic import STUDY_SIZE
 from sensecf_bench.datasets.aireadi.writing.injection import QUIRKS
 
 HERE = Path(__file__).parent
@@ -49,8 +51,8 @@ Made by `python docs/make_aireadi_synthetic.py` from the code; do not edit.
 **Nobody in it exists.** The model below was written by hand and calibrated to aggregates that are published of AI-READI's
 release 3. No participant's data went into it, and nothing about health can be learned from it: it is for trying software.
 
-- `sensecf-bench run --datasets aireadi-synthetic`: the table of the task, one row a person, {1067:,} people unless
-  `--set aireadi-synthetic.participants=N` says otherwise (`cohort_seed` and `threshold` are the other options). Its rows are
+- `sensecf-bench run --datasets aireadi-synthetic`: the table of the task, one row a person, {STUDY_SIZE:,} people unless
+  `--set aireadi-synthetic.participants=N` says otherwise (`seed` and `threshold` are the other options). Its rows are
   the first people of a cohort who have everything the task asks for; the others are skipped, as in the real data.
 - `sensecf-bench data aireadi synthesize --participants N --release 1|2|3 --out DIR`: the same people as raw files in the
   release's layout. Features read back from them equal the ones below to the last bits of a float (release 1 writes hours of
@@ -80,7 +82,7 @@ Group, site and split are drawn in the proportions of release 3. Ages are normal
 ## Nights, minutes in whole numbers
 - Usual deep sleep 22 + 4.2 Q - 0.08 (age - 61) + 3.2 ε, REM 19 + 2.8 Q + 2.8 ε, in % of sleep; nights differ by 5.0 and 4.5.
 - Hours asleep 6.9 + 0.45 Q - 0.2 T + 0.45 ε, nights differ by 0.85; time awake 7.5 - 1.5 Q + 0.05 (age - 61) + 1.8 ε % of the
-  time in bed. Cycles of {92} minutes, deep sleep early and REM late; 4 % of nights are not recorded.
+  time in bed. Cycles of {CYCLE} minutes, deep sleep early and REM late; 4 % of nights are not recorded.
 
 ## Days
 - Activity is a sum of codes a day: ln C = ln {d.MEDIAN_CODE_SUM:g} {d.CODE_SUM_PER_YEAR:+g} (age - 61) + 0.42 A, days differ by 0.28. It is split into walking

@@ -23,7 +23,7 @@ ENROLLED_PER_ELIGIBLE = 1.35
 class SyntheticAireadi(Dataset):
     """Synthetic AI-READI: people from a generative model with glucose, sleep, activity and clinic; undesired: high stress.
 
-    `participants` is how many rows there are, one a person: the first eligible people of the cohort of `cohort_seed`. High
+    `participants` is how many rows there are, one a person: the first eligible people of the cohort of `seed`. High
     stress is a mean stress score of at least `threshold`. Nobody in it exists.
     """
 
@@ -31,13 +31,13 @@ class SyntheticAireadi(Dataset):
 
     class Options(PluginOptions):
         participants: int = Field(default=STUDY_SIZE, ge=50, le=50_000)
-        cohort_seed: int = Field(default=0, ge=0)
+        seed: int = Field(default=0, ge=0)
         threshold: float = Field(default=26.0, ge=1, le=99)
 
     def load(self) -> Table:
         from sensecf_bench.datasets.aireadi.task import CLASSES, LABEL, SCHEMA, UNDESIRED
 
-        frame = eligible_people(self.options.participants, self.options.cohort_seed)
+        frame = eligible_people(self.options.participants, self.options.seed)
         return Table(
             name=self.name,
             schema=SCHEMA,

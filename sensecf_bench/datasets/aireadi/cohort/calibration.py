@@ -105,7 +105,7 @@ def measured(cohort: Cohort) -> dict[str, float]:
 
 
 def _by_group(columns: Mapping[str, NDArray[Any]]) -> dict[str, float]:
-    values = {}
+    values: dict[str, float] = {}
     for group, short in zip(STUDY_GROUPS, SHORT, strict=True):
         chosen = columns["study_group"] == group
         values |= {
