@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The modules whose code decides what a file's bytes become; a change in any of them makes stored features stale.
 DECIDING = ("by_day", "catalogue", "daily", "features", "glycaemia", "local_time", "nights", "participant", "wear")
-READING = ("cleaning", "columns", "general", "kinds", "quirks", "regular", "streams", "times")
+READING = ("cleaning", "columns", "general", "identifiers", "kinds", "quirks", "regular", "streams", "times")
 
 # Quirks that cost measurements and hint at a mistake, which the release's own sentinels do not.
 _TELLING = {
