@@ -96,6 +96,20 @@ def test_strict_lets_a_whole_release_pass(root, aireadi):
     assert aireadi("check", root, "--strict").exit_code == 0
 
 
+def test_files_of_another_release_are_told_of_however_few(root, aireadi):
+    """Opening a release looks at the first, middle and last person's files; these two are none of them."""
+    for person in ("900002", "900005"):
+        path = path_of(root, person, "stress", "stress")
+        document = json.loads(path.read_text())
+        del document["header"]["timezone"]  # as releases 1 and 2 write it
+        path.write_text(json.dumps(document))
+    (problem,) = json.loads(aireadi("check", root, "--json").stdout)["problems"]
+    assert str(path_of(root, "900002", "stress", "stress")) in problem
+    assert "one of 2 of 6 stress files that another release than 3 wrote" in problem
+    assert "problems: 1" in aireadi("check", root).stdout  # from what is kept, too
+    assert "one of 2 of 6 stress files" in aireadi("check", root, "--strict").exception.message
+
+
 @pytest.mark.parametrize(
     ("harm", "told"),
     [

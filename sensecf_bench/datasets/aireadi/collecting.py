@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +17,10 @@ from sensecf_bench.datasets.aireadi.catalogue import COLUMNS
 from sensecf_bench.datasets.aireadi.clinical import TABLES, Clinical, read_clinical
 from sensecf_bench.datasets.aireadi.daily import OF_DAYS
 from sensecf_bench.datasets.aireadi.gathering import Progress, gather
+from sensecf_bench.datasets.aireadi.kinds import StreamKind
 from sensecf_bench.datasets.aireadi.layout import Release
 from sensecf_bench.datasets.aireadi.participant import Participant, Summary
+from sensecf_bench.datasets.aireadi.quirks import Quirk
 from sensecf_bench.datasets.aireadi.store import FeatureStore
 from sensecf_bench.errors import DataError
 
@@ -71,7 +73,7 @@ class Collected:
     def problems(self) -> tuple[str, ...]:
         """Everything that could not be used, each with its path."""
         files = [problem for summary in self.summaries.values() for problem in summary.problems]
-        return (*map(str, self.release.problems), *self.clinical.problems, *files)
+        return (*map(str, self.release.problems), *self.clinical.problems, *self._of_other_releases(), *files)
 
     @property
     def quirks(self) -> dict[str, Counter[str]]:
@@ -83,6 +85,18 @@ class Collected:
         if self.clinical.quirks:
             totals["clinical"] = Counter(self.clinical.quirks)
         return totals
+
+    def _of_other_releases(self) -> Iterator[str]:
+        """A line for each stream: whoever opened the release looked at a few files only."""
+        for kind in StreamKind:
+            having = [s for s in self.summaries.values() if kind.value in s.records]
+            strange = [s.person_id for s in having if Quirk.OTHER_RELEASE.value in s.quirks.get(kind.value, ())]
+            if strange:
+                first = self.release.files[strange[0]][kind]
+                yield (
+                    f"{first}: one of {len(strange)} of {len(having)} {kind.value} files that another release than "
+                    f"{self.release.number} wrote; releases must not be mixed"
+                )
 
     def _background(self) -> dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]:
         """What does not change from day to day, shape `(people,)` each."""
@@ -126,4 +140,8 @@ def collect(
             Participant(person, release.number, release.people[person].zone, release.files.get(person, {}))
             for person in release.people
         ]
-        return Collected(release, clinical, gather(participants, store, jobs=jobs, strict=strict, progress=progress))
+        summaries = gather(participants, store, jobs=jobs, strict=strict, progress=progress)
+    collected = Collected(release, clinical, summaries)
+    if strict and collected.problems:
+        raise DataError(collected.problems[0], "mend the download, or go on without --strict")
+    return collected
