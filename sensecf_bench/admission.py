@@ -6,14 +6,15 @@ protocol and costs the whole call; a row that breaks a rule of the schema costs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensecf_bench.queries import QueryBatch
+from sensecf_bench.queries import LONGEST_RATIONALE, QueryBatch, texts_of
 from sensecf_bench.schema import QUERY_ID, RELATIVE_SLACK, encode_column, written
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from sensecf_bench.constraints import LinearConstraint
     from sensecf_bench.schema import FeatureSchema, Matrix
+
+
+CUT = "… [cut]"
 
 
 class Reason(StrEnum):
@@ -54,13 +58,19 @@ class Answers:
     matrix: Matrix  # (r, d), internal coding; NaN where a value could not be coded
     reasons: tuple[str, ...]  # (r,) a `Reason`, or that of a constraint
     details: tuple[str, ...]  # (r,) the feature at fault and its value; of a constraint all its features
+    rationales: tuple[str, ...]  # (r,) the generator's own words; "" where it gave none
 
 
-def admit(columns: Mapping[str, NDArray[Any]], queries: QueryBatch, k: int) -> Answers:
+def admit(
+    columns: Mapping[str, NDArray[Any]],
+    queries: QueryBatch,
+    k: int,
+    rationales: Mapping[str, Iterable[str]] | None = None,
+) -> Answers:
     """Check an answer, given as columns by name, against the queries it answers.
 
-    Raises ProtocolError when a column is missing or unknown, an id was not asked for, or a query has more than `k`
-    rows.
+    Raises ProtocolError when a column is missing or unknown, an id was not asked for, a query has more than `k` rows,
+    or rationales that are not one text for each of its rows.
     """
     schema = queries.schema
     ids = _checked_ids(columns, schema, queries)
@@ -87,7 +97,7 @@ def admit(columns: Mapping[str, NDArray[Any]], queries: QueryBatch, k: int) -> A
             at_fault = np.flatnonzero(mask[i])[: 1 if isinstance(reason, Reason) else None]
             values = [f"{name}: {written(columns[name][i])}" for name in np.array(schema.names)[at_fault]]
             reasons[i], details[i] = reason, ", ".join(values)[:200]
-    return Answers(owner, rank, matrix, tuple(reasons), tuple(details))
+    return Answers(owner, rank, matrix, tuple(reasons), tuple(details), _row_by_row(rationales or {}, ids, rank))
 
 
 def broken_rules(schema: FeatureSchema, factuals: Matrix, rows: Matrix) -> dict[str, NDArray[np.bool_]]:
@@ -141,3 +151,24 @@ def _ranks(ids: Sequence[str], k: int) -> NDArray[np.intp]:
     if crowded:
         raise ProtocolError(f"more than k={k} rows for {crowded[:5]}")
     return ranks
+
+
+def _row_by_row(
+    rationales: Mapping[str, Iterable[str]], ids: Sequence[str], ranks: NDArray[np.intp]
+) -> tuple[str, ...]:
+    """The rationale of each row. A count that differs from that of the rows would put words beside the wrong row."""
+    try:
+        texts = texts_of(rationales)
+    except ValueError as error:
+        raise ProtocolError(str(error)) from error
+    rows = Counter(ids)
+    for query_id, given in texts.items():
+        if len(given) != rows[query_id]:
+            raise ProtocolError(f"{len(given)} rationale(s) for a query of {rows[query_id]} row(s), not one for each row")
+    return tuple(_kept(texts[i][rank]) if i in texts else "" for i, rank in zip(ids, ranks, strict=True))
+
+
+def _kept(text: str) -> str:
+    """A rationale as it is stored: without half characters, and with a mark where it was too long."""
+    whole = text if len(text) <= LONGEST_RATIONALE else text[:LONGEST_RATIONALE] + CUT
+    return whole.encode("utf-8", "replace").decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sensecf_bench.schema import Matrix
 
     Classes = NDArray[np.int64]
+
+LONGEST_RATIONALE = 2_000  # characters that are kept of one
 
 
 class Outcome(str, Enum):
@@ -109,8 +111,29 @@ class CounterfactualBatch:
 
     `rows` holds a row per counterfactual with a `query_id` column, best first within a query; `unparsable` keeps, by
     query id, the text of answers that could not be read; `usage` counts tokens and money by query id.
+
+    `rationales` says why, by query id: a text for each row of that query, in the order of its rows, "" where there is
+    none. A query may be left out. They are stored and shown as the generator's own words, and never scored.
     """
 
     rows: pd.DataFrame | None
     unparsable: Mapping[str, str] = field(default_factory=dict)
     usage: Mapping[str, Usage] = field(default_factory=dict)
+    rationales: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def texts_of(rationales: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """Rationales as plain lists, none much longer than is kept. Raises ValueError for what is no list of texts."""
+    if not isinstance(rationales, Mapping):
+        raise ValueError(f"rationales are lists of texts by query id, not {type(rationales).__name__}")
+    return {str(query_id): _texts(texts) for query_id, texts in rationales.items()}
+
+
+def _texts(texts: Iterable[str]) -> list[str]:
+    if isinstance(texts, (str, bytes, Mapping)) or not isinstance(texts, Iterable):
+        raise ValueError(f"a query's rationales are a list with a text for each of its rows, not {type(texts).__name__}")
+    listed = list(texts)
+    for text in listed:
+        if not isinstance(text, str):
+            raise ValueError(f"a rationale is {type(text).__name__}, not text")
+    return [str(text[: LONGEST_RATIONALE + 1]) for text in listed]

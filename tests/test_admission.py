@@ -11,6 +11,7 @@ from strategies import matrices, schemas
 
 from sensecf_bench.admission import ProtocolError, Reason, admit, broken_rules
 from sensecf_bench.contracts import Feature, FeatureSchema, QueryBatch
+from sensecf_bench.queries import LONGEST_RATIONALE
 from sensecf_bench.schema import QUERY_ID, level_name
 
 SCHEMA = FeatureSchema(
@@ -278,3 +279,42 @@ def test_what_becomes_of_a_row_does_not_depend_on_the_rows_beside_it(case):
         alone = admit({name: values[i : i + 1] for name, values in columns.items()}, queries, k)
         assert alone.reasons == (reason,)
         np.testing.assert_array_equal(alone.matrix[0], together.matrix[i])
+
+
+def test_rationales_follow_the_rows_of_their_query():
+    columns = answer({}, {"glucose": 90}, {}, ids=["q1", "q0", "q1"])
+    admitted = admit(columns, QUERIES, 2, {"q1": ["first", "second"], "q0": [""]})
+    assert admitted.rationales == ("first", "", "second")
+    assert admit(columns, QUERIES, 2).rationales == ("", "", "")
+    assert admit(columns, QUERIES, 2, {"q0": ("said",)}).rationales == ("", "said", "")
+
+
+def test_the_rationale_of_a_rejected_row_is_kept():
+    admitted = admit(answer({"age": 49}), QUERIES, 1, {"q0": ["younger is better"]})
+    assert admitted.reasons == (Reason.IMMUTABLE_CHANGED,)
+    assert admitted.rationales == ("younger is better",)
+
+
+@pytest.mark.parametrize(
+    ("rationales", "why"),
+    [
+        ({"q0": []}, r"0 rationale\(s\) for a query of 1 row"),
+        ({"q0": ["a", "b"]}, r"2 rationale\(s\) for a query of 1 row"),
+        ({"q1": ["a"]}, r"1 rationale\(s\) for a query of 0 row"),
+        ({"q0": "a"}, "not str"),
+        ({"q0": b"a"}, "not bytes"),
+        ({"q0": None}, "not NoneType"),
+        ({"q0": [None]}, "a rationale is NoneType, not text"),
+        ({"q0": {"a": 1}}, "not dict"),
+        (["a"], "by query id, not list"),
+    ],
+)
+def test_rationales_that_match_no_rows_break_the_protocol(rationales, why):
+    with pytest.raises(ProtocolError, match=why):
+        admit(answer({}), QUERIES, 1, rationales)
+
+
+@given(st.text(max_size=50) | st.text(min_size=1, max_size=20).map(lambda text: text * 300))
+def test_a_rationale_is_kept_as_it_was_said_or_marked_as_cut(text):
+    (kept,) = admit(answer({}), QUERIES, 1, {"q0": [text]}).rationales
+    assert kept == (text if len(text) <= LONGEST_RATIONALE else text[:LONGEST_RATIONALE] + "… [cut]")

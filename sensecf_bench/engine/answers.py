@@ -69,10 +69,10 @@ class Ledger:
         """
         columns = _columns(answer, asked)
         unparsable, usage = answer.content["unparsable"], answer.content["usage"]
-        strangers = sorted((set(unparsable) | set(usage)) - set(asked.ids))
+        strangers = sorted((set(unparsable) | set(usage) | set(answer.content["rationales"])) - set(asked.ids))
         if strangers:
             raise ProtocolError(f"notes about queries nobody asked: {strangers[:5]}")
-        rows = admit(columns, asked, k)
+        rows = admit(columns, asked, k, answer.content["rationales"])
         self._settle(asked, rows, unparsable)
         for query_id, (prompt, completion, usd) in usage.items():
             entry = self.entries[query_id]

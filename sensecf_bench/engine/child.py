@@ -26,7 +26,7 @@ from sensecf_bench.engine.wire import Message, receive, send
 from sensecf_bench.errors import OverBudgetError
 from sensecf_bench.loading import find_class
 from sensecf_bench.purse import SharedPurse
-from sensecf_bench.queries import QueryBatch
+from sensecf_bench.queries import QueryBatch, texts_of
 from sensecf_bench.schema import QUERY_ID, FeatureSchema, Scales
 
 if TYPE_CHECKING:
@@ -154,7 +154,12 @@ def _pack(answer: object, asked: int, k: int) -> Message:
         }
     except (TypeError, ValueError) as error:
         return _broken(f"usage that cannot be counted: {error}")
-    notes = {"unparsable": {str(i): str(text) for i, text in batch.unparsable.items()}, "usage": usage}
+    try:
+        rationales = texts_of(batch.rationales)
+    except ValueError as error:
+        return _broken(str(error))
+    unparsable = {str(i): str(text) for i, text in batch.unparsable.items()}
+    notes = {"unparsable": unparsable, "usage": usage, "rationales": rationales}
     if frame is None:
         return Message("answer", {**notes, "columns": None})
     if not isinstance(frame, pd.DataFrame):

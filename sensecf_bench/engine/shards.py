@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Judge = Callable[[Matrix], Matrix]  # the explained classifier's probabilities
 
 NOT_PREDICTED = -1
+RATIONALE = "cf_rationale"
 HASH_BYTES = 32
 
 
@@ -78,6 +79,7 @@ def _message(ledger: Ledger, judge: Judge, fit: Mapping[str, Any]) -> Message:
         "owners": owners,
         "reasons": reasons,
         "details": [detail for _, rows in ledger.answers for detail in rows.details],
+        "rationales": [text for _, rows in ledger.answers for text in rows.rationales],
     }
     arrays = {
         "factuals": queries.matrix,
@@ -114,7 +116,8 @@ def _query_table(schema: FeatureSchema, shards: Sequence[Message]) -> pd.DataFra
 
 
 def _row_table(schema: FeatureSchema, shards: Sequence[Message]) -> pd.DataFrame:
-    """Numbers are floats throughout, and what could not be read is left empty."""
+    """Numbers are floats throughout, and what could not be read is left empty. Where no row has a rationale there is no
+    column of them: the tables of a generator that gives none are the same bytes as before there were any."""
     import pandas as pd
 
     matrix = _stacked(shards, "rows")
@@ -129,7 +132,16 @@ def _row_table(schema: FeatureSchema, shards: Sequence[Message]) -> pd.DataFrame
     columns["cf_detail"] = pd.Series(_listed(shards, "details"), dtype="str")
     columns["cf_predicted"] = _stacked(shards, "predicted")
     columns["cf_probability"] = _stacked(shards, "probability")
+    rationales = [text for shard in shards for text in _rationales(shard)]
+    if any(rationales):
+        columns[RATIONALE] = pd.Series(rationales, dtype="str")
     return pd.DataFrame(columns)
+
+
+def _rationales(shard: Message) -> list[str]:
+    """Of each row; an unfinished run may hold shards from before there were any."""
+    found: list[str] = shard.content.get("rationales", [""] * len(shard.content["owners"]))
+    return found
 
 
 def _stacked(shards: Sequence[Message], name: str) -> Any:

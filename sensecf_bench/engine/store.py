@@ -28,7 +28,7 @@ from sensecf_bench.engine.files import (
     write_table,
 )
 from sensecf_bench.engine.provenance import provenance
-from sensecf_bench.engine.shards import read_shard, shard_path, tables
+from sensecf_bench.engine.shards import RATIONALE, read_shard, shard_path, tables
 from sensecf_bench.errors import RunFolderError
 from sensecf_bench.queries import Outcome
 
@@ -54,7 +54,13 @@ class StoredCell:
         return read_table(self.folder / "queries.parquet")
 
     def rows(self) -> pd.DataFrame:
-        return read_table(self.folder / "rows.parquet")
+        """With a column of rationales in any case, "" where a row has none."""
+        import pandas as pd
+
+        rows = read_table(self.folder / "rows.parquet")
+        if RATIONALE not in rows.columns:
+            rows[RATIONALE] = pd.Series([""] * len(rows), index=rows.index, dtype="str")
+        return rows
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ class Setting:
         frame = answer.rows if isinstance(answer, CounterfactualBatch) else answer
         if frame is None:
             frame = self.queries.frame.reset_index().iloc[:0]
-        return admit({str(c): frame[c].to_numpy() for c in frame.columns}, self.queries, k)
+        rationales = answer.rationales if isinstance(answer, CounterfactualBatch) else {}
+        return admit({str(c): frame[c].to_numpy() for c in frame.columns}, self.queries, k, rationales)
 
     def classes(self, answers: Answers) -> Classes:
         """What the explained classifier says of the answered rows, shape `(r,)`."""
