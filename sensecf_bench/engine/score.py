@@ -18,6 +18,7 @@ import numpy as np
 from sensecf_bench.contracts import Metric, Sums, classes_of
 from sensecf_bench.engine.files import CorruptError
 from sensecf_bench.engine.judge import as_if_factuals_were_answers, judge
+from sensecf_bench.engine.rationales import Said, said, why_withheld
 from sensecf_bench.engine.store import load_cell
 from sensecf_bench.engine.worker import data_for, explained_for
 from sensecf_bench.errors import RunFolderError
@@ -54,6 +55,7 @@ class CellScore:
     estimates: Mapping[str, Estimate]
     sums: Mapping[str, Sums]
     errors: Mapping[str, str]  # metrics that raised, and what
+    said: Said | None = None  # its own words about its rows; they enter no estimate
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,11 @@ def score_context(job: ScoreJob) -> ContextScore:
             ) from error
         if cell is None:
             raise RunFolderError(f"{folder.name} has no record", "run again to finish it")
-        queries = cell.queries()
-        judged = judge(queries, cell.rows(), reference, panel, data)
+        queries, rows = cell.queries(), cell.rows()
+        judged = judge(queries, rows, reference, panel, data)
         ids = tuple(queries[QUERY_ID])
-        cells.append(_score(folder, ids, judged, metrics, job.resamples))
+        words = said(queries, rows, data.schema, lambda: why_withheld(job.context))
+        cells.append(replace(_score(folder, ids, judged, metrics, job.resamples), said=words))
         if not factuals:
             own = [m for m in metrics if m.of_factuals]
             factuals = dict(_score(folder, ids, as_if_factuals_were_answers(judged), own, job.resamples).estimates)

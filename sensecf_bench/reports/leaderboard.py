@@ -8,6 +8,7 @@ from typing import Any
 from sensecf_bench.queries import Outcome
 from sensecf_bench.reports.origin import origin, publishable, without_folders
 from sensecf_bench.reports.pooling import LEAST_PEOPLE, LEAST_SHARE
+from sensecf_bench.reports.rationales import RATIONALES, what_models_say
 
 HEADLINE = (
     "validity",
@@ -42,7 +43,8 @@ def only(results: Mapping[str, Any], dataset: str) -> dict[str, Any]:
     """The part of a results document that one dataset's leaderboard is made from."""
     parts = {
         name: [entry for entry in results[name] if entry["dataset"] == dataset]
-        for name in ("contexts", "rows", "factuals", "summary")
+        for name in ("contexts", "rows", "factuals", "summary", RATIONALES)
+        if name in results
     }
     about = [line for line in results["notes"] if line.startswith(f"{dataset} · ")]
     drift = [line for line in results["drift"] if f" on {dataset} · " in line]
@@ -71,6 +73,8 @@ def render_dataset(results: Mapping[str, Any]) -> str:
         sections += ["## Further metrics", _metric_table(results, others, _ranked(results))]
     if any(e["changes"] for e in results["summary"]):
         sections += ["## Which features change", _changes(results)]
+    if results.get(RATIONALES):
+        sections += ["## What the models say", what_models_say(results)]
     sections += ["## By classifier and seed", _by_cell(results)]
     sections += ["## The classifiers explained", _classifiers(results)]
     if notes := [*results["notes"], *_metric_errors(results)]:

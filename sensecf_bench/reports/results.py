@@ -19,6 +19,7 @@ from sensecf_bench.engine.score import CellScore
 from sensecf_bench.engine.worker import ContextReport
 from sensecf_bench.metrics.bootstrap import Estimate
 from sensecf_bench.reports.pooling import Pool, best_of, pool
+from sensecf_bench.reports.rationales import gathered
 from sensecf_bench.reports.sentinels import drift
 
 FORMAT = 1
@@ -58,6 +59,7 @@ def build_results(carried: Carried) -> dict[str, Any]:
         "skipped": [asdict(s) for s in carried.plan.skipped],
         "notes": [*_notes(carried), *_gradient_notes(summary)],
         "drift": drift(rows),
+        **gathered(scored),
         "timing": asdict(carried.time),
         "provenance": provenance(),
     }
