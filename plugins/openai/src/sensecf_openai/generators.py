@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sensecf_bench import CounterfactualBatch, Generator, Unavailable, Usage
-from sensecf_bench.prompting import Brief, Prompt, Shot, choose_shots
+from sensecf_bench.prompting import Brief, Prompt, Proposal, Shot, choose_shots
 from sensecf_openai.keys import find_key
 from sensecf_openai.options import FewShotOptions, GPTOptions
 
@@ -143,10 +143,12 @@ class GPT(Generator):
         rows: list[dict[str, Any]] = []
         unparsable: dict[str, str] = {}
         usage: dict[str, Usage] = {}
+        rationales: dict[str, list[str]] = {}
         for query in asked:
             result = results[query.id]
             proposed = self._proposals(query, result)
-            rows += [{"query_id": query.id, **row} for row in proposed]
+            rows += [{"query_id": query.id, **proposal.row} for proposal in proposed]
+            rationales[query.id] = [proposal.rationale for proposal in proposed]
             if not proposed:
                 unparsable[query.id] = result.samples[0].answer.kept
             answers = [sample.answer for sample in result.samples]
@@ -156,18 +158,19 @@ class GPT(Generator):
                 sum(a.usd for a in answers),
             )
         names = ["query_id", *self.task.schema.names]
-        return CounterfactualBatch(pd.DataFrame(rows, columns=names) if rows else None, unparsable, usage)
+        frame = pd.DataFrame(rows, columns=names) if rows else None
+        return CounterfactualBatch(frame, unparsable, usage, rationales)
 
-    def _proposals(self, query: Query, result: Result) -> list[Mapping[str, Any]]:
-        """The rows that the samples propose, each once."""
-        rows: list[Mapping[str, Any]] = []
+    def _proposals(self, query: Query, result: Result) -> list[Proposal]:
+        """What the samples propose, each row once, with the rationale it first came with."""
+        proposals: list[Proposal] = []
         for sample in result.samples:
             row, answer = sample.reading.row, sample.answer
-            if row is not None and row not in rows:
-                rows.append(row)
+            if row is not None and all(row != proposal.row for proposal in proposals):
+                proposals.append(self._prompt.parse(answer.text, query.row))
             note = {"query": query.id, "sample": sample.number, "answer": sample.request.key, "model": answer.model}
             _note({**note, "from_cache": sample.from_cache, "counted": answer.counted, "flaw": sample.reading.flaw})
-        return rows
+        return proposals
 
 
 class GPT4ZeroShot(GPT):
