@@ -113,6 +113,20 @@ def test_an_environment_is_asked_whether_its_generator_is_available(side_by_side
     assert "no such weights" in row["reason"]
 
 
+def test_what_is_said_abroad_arrives_as_what_is_said_at_home(bare, tmp_path):
+    said = {}
+    for place, environments in (("home", {}), ("abroad", {"outspoken": bare})):
+        settings = config(
+            generators=("outspoken",),
+            datasets=("breast-cancer",),
+            plugins=(PLUGINS / "outspoken.py",),
+            environments=environments,
+        )
+        said[place] = answers(api.run(settings, tmp_path / place), "outspoken")
+    assert said["abroad"].equals(said["home"])
+    assert (said["home"]["cf_rationale"] != "").all()
+
+
 def test_a_crash_and_a_hang_cost_a_query_each(bare, tmp_path):
     names = ("abroad", "crashes-abroad", "hangs-abroad")
     first = answers(api.run(config(generators=names[:1], environments={"abroad": bare}), tmp_path / "first"), "abroad")
