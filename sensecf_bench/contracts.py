@@ -101,7 +101,8 @@ class Dataset(Plugin, ABC):
 
     def restricted(self) -> str:
         """Why its rows may not be passed on to anybody, such as a licence; empty where they may. Asked before anything is
-        loaded: a generator with a `recipient` is then refused unless the user takes responsibility."""
+        loaded: a generator with a `recipient` is then refused unless the user takes responsibility, ids become positions,
+        messages quote no values, and the run's folder is its owner's alone."""
         return ""
 
     @abstractmethod

@@ -221,10 +221,10 @@ class FeatureSchema:
         }
 
     # -- coding ------------------------------------------------------------------------------------------------
-    def encode(self, frame: pd.DataFrame) -> Matrix:
+    def encode(self, frame: pd.DataFrame, *, quote: bool = True) -> Matrix:
         """Turn a table in raw units into the internal matrix, shape `(n, d)`.
 
-        Raises SchemaError naming the column and the first row that does not fit.
+        Raises SchemaError naming the column and the first row that does not fit, and quoting its value unless told not to.
         """
         missing = [n for n in self.names if n not in frame.columns]
         if missing:
@@ -239,7 +239,8 @@ class FeatureSchema:
                 i = int(np.flatnonzero(bad)[0])
                 wanted = "a finite number" if f.is_numeric else f"one of {list(f.levels)}"
                 raise SchemaError(
-                    f"column {f.name!r}, row {i}: {written(frame[f.name].iloc[i])} is not {wanted} ({int(bad.sum())} such rows)",
+                    f"column {f.name!r}, row {i}: {written(frame[f.name].iloc[i]) if quote else 'what it holds'} is not {wanted} "
+                    f"({int(bad.sum())} such rows)",
                     "correct the value, or the feature's kind or levels in the schema",
                 )
             matrix[:, j] = codes

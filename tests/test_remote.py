@@ -8,6 +8,11 @@ from sensecf_bench.engine.config import RunConfig
 from sensecf_bench.errors import NothingRan, UnknownNameError
 from sensecf_bench.purse import SharedPurse
 
+OPEN = {
+    "generators": ("spender",),
+    "datasets": ("diabetes-progression",),
+}  # what a restricted table leaves is not shared
+
 
 @pytest.fixture
 def settings(single_file_plugins):
@@ -69,7 +74,7 @@ def test_the_price_of_a_plan_is_known_before_it_runs(settings):
 
 
 def test_a_run_stops_before_the_call_that_would_exceed_its_budget(settings, tmp_path):
-    config = settings(generators=("spender",), shard_size=2, max_cost_usd=1.2, cache=tmp_path / "cache")
+    config = settings(**OPEN, shard_size=2, max_cost_usd=1.2, cache=tmp_path / "cache")
     run = api.run(config, tmp_path / "run")
     (failure,) = run.failed
     assert failure.count("OverBudgetError") == failure.count("fix: ") == 1
@@ -80,7 +85,7 @@ def test_a_run_stops_before_the_call_that_would_exceed_its_budget(settings, tmp_
 
 
 def test_with_more_money_it_goes_on_where_it_was(settings, tmp_path):
-    config = settings(generators=("spender",), shard_size=2, max_cost_usd=1.2, cache=tmp_path / "cache")
+    config = settings(**OPEN, shard_size=2, max_cost_usd=1.2, cache=tmp_path / "cache")
     api.run(config, tmp_path / "run")
     run = api.run(config.model_copy(update={"max_cost_usd": 10.0}), tmp_path / "run")
     assert not run.failed

@@ -238,9 +238,9 @@ def _outcome(column: pd.Series[Any], described: TableFile, path: Path) -> np.nda
     values = column.map(level_name)
     strangers = sorted(set(values.unique()) - set(described.classes))
     if strangers:
+        held = f"{len(strangers)} other value(s)" if described.restricted else f"{strangers[:5]}"
         raise SchemaError(
-            f"{path}: target {described.target!r} holds {strangers[:5]}, which is not in classes "
-            f"{list(described.classes)}",
+            f"{path}: target {described.target!r} holds {held}, which is not in classes {list(described.classes)}",
             "binarise the target or correct `classes`",
         )
     return (values == described.classes[1]).to_numpy().astype(np.int64)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_bench.contracts import Classifier, Dataset, FeatureSchema, Generator, Table, Task, classes_of
+from sensecf_bench.engine.restricted import by_position, why_restricted
 from sensecf_bench.errors import DataError, SchemaError
 from sensecf_bench.queries import QueryBatch, query_seed
 
@@ -39,6 +40,7 @@ class Data:
     train: NDArray[np.intp]
     validation: NDArray[np.intp]
     test: NDArray[np.intp]
+    restricted: str = ""  # why the rows may not be passed on
 
     @property
     def target(self) -> int:
@@ -56,19 +58,22 @@ class Data:
 
 
 def prepare_data(dataset: Dataset, seed: int) -> Data:
-    """Load, check, split and label a table. Raises DataError or SchemaError naming the table and what is wrong."""
+    """Load, check, split and label a table. Raises DataError or SchemaError naming the table and what is wrong; of a
+    restricted table neither messages nor ids tell anything about a person."""
+    restricted = why_restricted(dataset)
     table = dataset.load()
     try:
-        matrix = table.schema.encode(table.frame)
+        matrix = table.schema.encode(table.frame, quote=not restricted)
     except SchemaError as error:
         raise SchemaError(f"dataset {table.name!r}: {error.message}", error.fix) from error
     split = _checked_split(dataset, table, seed)
     labels = dataset.labels(table, split.train)
     _refuse_one_class(table, labels, split.train)
     _refuse_constant(table, matrix, split.train)
-    _refuse_impossible(table, matrix)
+    _refuse_impossible(table, matrix, quote=not restricted)
     schema = table.schema.with_scales(matrix[split.train])
-    return Data(table, schema, seed, table.ids, matrix, labels, split.train, split.validation, split.test)
+    ids = by_position(len(table.ids)) if restricted else table.ids
+    return Data(table, schema, seed, ids, matrix, labels, split.train, split.validation, split.test, restricted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,13 +174,13 @@ def _refuse_constant(table: Table, matrix: Matrix, train: NDArray[np.intp]) -> N
         )
 
 
-def _refuse_impossible(table: Table, matrix: Matrix) -> None:
+def _refuse_impossible(table: Table, matrix: Matrix, *, quote: bool) -> None:
     for j, f in enumerate(table.schema.features):
         fractions = np.flatnonzero(matrix[:, j] != np.rint(matrix[:, j]))
         if f.kind == "integer" and len(fractions):
             first = int(fractions[0])
             raise SchemaError(
-                f"dataset {table.name!r}: column {f.name!r}, row {first}: {matrix[first, j]} is not a whole number "
+                f"dataset {table.name!r}: column {f.name!r}, row {first}: {matrix[first, j] if quote else 'what it holds'} is not a whole number "
                 f"({len(fractions)} such rows)",
                 "make the feature continuous, or correct the rows",
             )
@@ -192,8 +197,9 @@ def _refuse_impossible(table: Table, matrix: Matrix) -> None:
         if len(breaking):
             i = int(breaking[0])
             values = ", ".join(f"{table.schema.names[j]}: {matrix[i, j]:g}" for j in table.schema.columns(constraint))
+            first_of_them = f"{table.ids[i]!r} ({values})" if quote else f"row {i}"
             raise SchemaError(
                 f"dataset {table.name!r}: {len(breaking)} row(s) break the constraint {constraint.name!r} "
-                f"({constraint.in_words()}), the first of them {table.ids[i]!r} ({values})",
+                f"({constraint.in_words()}), the first of them {first_of_them}",
                 "loosen the constraint or correct the rows: nobody can be asked to keep what the data do not",
             )

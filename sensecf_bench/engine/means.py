@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from sensecf_bench.engine.config import RunConfig
 from sensecf_bench.purse import SharedPurse
 
 SPENDING = "spending.sqlite"
+CACHE = "cache"
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,10 @@ class Means:
 
     cache: Path | None = None
     purse: SharedPurse | None = None
+
+    def kept_in(self, run: Path) -> Means:
+        """The same with a cache inside the run's own folder, for rows that may be kept nowhere else."""
+        return replace(self, cache=run.resolve() / CACHE)
 
     def for_child(self) -> dict[str, Any]:
         """As a child is told of it."""

@@ -14,6 +14,7 @@ from sensecf_bench.engine.nursery import Nursery
 from sensecf_bench.engine.observers import Observer
 from sensecf_bench.engine.plan import Plan
 from sensecf_bench.engine.processes import usable_cores
+from sensecf_bench.engine.restricted import keep_to_owner
 from sensecf_bench.engine.score import ContextScore, ScoreJob, score_context
 from sensecf_bench.engine.shards import shard_path
 from sensecf_bench.engine.store import Identity, RunStore, StoredCell, load_cell, stored_cells
@@ -87,6 +88,7 @@ def carry_out(plan: Plan, out: Path, observer: Observer) -> Carried:
     store = RunStore(out)
     store.open(plan.config)
     try:
+        keep_to_owner(out, plan.contexts)
         prepare()
         with Nursery(plan.preload) as nursery, Crew(carried.time.jobs) as crew:
             observer.stage("fitting classifiers")

@@ -28,6 +28,7 @@ from sensecf_bench.engine.files import (
     write_table,
 )
 from sensecf_bench.engine.provenance import provenance
+from sensecf_bench.engine.restricted import why_restricted
 from sensecf_bench.engine.shards import RATIONALE, read_shard, shard_path, tables
 from sensecf_bench.errors import RunFolderError
 from sensecf_bench.queries import Outcome
@@ -139,14 +140,15 @@ class RunStore:
         for name, table in zip(TABLES, (queries, rows), strict=True):
             write_table(folder / name, table)
         fit = stored[0].content["fit"]
+        quote = not why_restricted(cell.context.make_dataset())
         record = {
             "format": FORMAT,
             "key": identity.key,
             "data": identity.data,
             "name": cell.name,
             "cell": describe_cell(cell),
-            **summarise(queries, fit),
-            "fit": fit,
+            **summarise(queries, fit, quote=quote),
+            "fit": fit if quote else {**fit, "failure": _kind(fit["failure"])},
             "files": {name: digest(folder / name) for name in TABLES},
             "provenance": provenance(),
         }
@@ -262,17 +264,24 @@ def describe_cell(cell: CellSpec) -> dict[str, Any]:
     }
 
 
-def summarise(queries: pd.DataFrame, fit: dict[str, Any]) -> dict[str, Any]:
-    """Status, outcomes and totals of a cell. A cell in which every query failed has failed."""
+def summarise(queries: pd.DataFrame, fit: dict[str, Any], *, quote: bool = True) -> dict[str, Any]:
+    """Status, outcomes and totals of a cell. A cell in which every query failed has failed. A generator's messages may
+    tell anything it has seen: without `quote` only the kind of its failure is named."""
     outcomes = Counter(queries["cf_outcome"])
     failed = sum(outcomes[o] for o in FAILURES)
     reasons = queries.loc[queries["cf_outcome"].isin(FAILURES), ["cf_reason", "cf_detail"]]
-    first = "" if reasons.empty else ": ".join(map(str, reasons.iloc[0]))[:500]
+    shown = reasons if quote else reasons[["cf_reason"]]
+    first = "" if reasons.empty else ": ".join(map(str, shown.iloc[0]))[:500]
     return {
         "status": "failed" if failed == len(queries) else "ok",
         "reason": first,
         "asked": len(queries),
         "outcomes": {str(o): int(outcomes[o]) for o in Outcome},
         "spent": {name: float(queries[f"cf_{name}"].sum()) for name in ("seconds", "calls", "rows", "usd")},
-        "fit_failure": fit["failure"],
+        "fit_failure": fit["failure"] if quote else _kind(fit["failure"]),
     }
+
+
+def _kind(failure: str) -> str:
+    """What a failure is called, without what it says: "raised" of "raised: ValueError: ..."."""
+    return failure.partition(":")[0]

@@ -96,7 +96,7 @@ def describe_context(spec: ContextSpec, limit: int) -> ContextReport:
     try:
         explained = explained_for(spec)
     except Exception as error:  # noqa: BLE001 a stranger's classifier may raise anything; it costs its own cells
-        failure = f"{type(error).__name__}: {error}"
+        failure = type(error).__name__ if data.restricted else f"{type(error).__name__}: {error}"
         return ContextReport(data.table.name, data.fingerprint, 0, {}, facts, time.monotonic() - started, failure)
     asked = len(explained.queries(limit))
     return ContextReport(
@@ -111,7 +111,8 @@ def run_part(part: Part) -> PartReport:
     classifier_done = time.monotonic()
     queries = explained.queries(part.cell.queries)
     scratch = part.folder / f"scratch-{part.shards[0]:04d}"
-    desk = Desk(part.cell, explained, scratch, part.nursery, part.means)
+    means = part.means.kept_in(part.folder.parent.parent) if explained.data.restricted else part.means
+    desk = Desk(part.cell, explained, scratch, part.nursery, means)
     try:
         for number in part.shards:
             if shard_path(part.folder, number).exists():
