@@ -199,6 +199,7 @@ def test_cells_that_cannot_be_used(tmp_path):
     assert release.people["1002"].split == ""
     assert sorted(troubles(release)) == sorted([Trouble.BAD_VALUE] * 3 + [Trouble.BAD_ROW] * 2 + [Trouble.REPEATED_ID])
     assert any("line 3" in str(problem) for problem in release.problems)
+    assert not any(value in problem.what for problem in release.problems for value in ("570", "old", "holdout"))
 
 
 def test_a_table_without_ids_or_of_other_bytes(tmp_path):

@@ -92,11 +92,11 @@ def _person(person_id: str, row: dict[str, str]) -> tuple[Person, list[str]]:
     age = row.get("age", "")
     years = int(age.removesuffix(".0")) if age.removesuffix(".0").isdecimal() else None
     if age and (years is None or not AGES[0] <= years <= AGES[1]):
-        unusable.append(f"age {age!r} is no age of an adult")
+        unusable.append(f"the age is not that of an adult, {AGES[0]} to {AGES[1]} years")
         years = None
     split = row.get("recommended_split", "").lower()
     if split and split not in SPLITS:
-        unusable.append(f"recommended_split {split!r} is none of {', '.join(SPLITS)}")
+        unusable.append(f"recommended_split is none of {', '.join(SPLITS)}")
         split = ""
     group = row.get("study_group", "")
     person = Person(
