@@ -66,7 +66,8 @@ class Run:
 
     @property
     def counterfactuals(self) -> pd.DataFrame:
-        """A row a returned row and cell, in raw units; `cf_reason` is empty where it was admitted."""
+        """A row a returned row and cell, in raw units; `cf_reason` is empty where it was admitted, `cf_rationale` where
+        the generator did not say why."""
         return self._tables("rows")
 
     def _tables(self, name: str) -> pd.DataFrame:
