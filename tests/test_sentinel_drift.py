@@ -2,7 +2,7 @@
 
 import pytest
 
-from sensecf_bench.reports.sentinels import EXPECTED, drift
+from sensecf_bench.reports.sentinels import COPIES, EXPECTED, drift, silent
 
 
 def row(generator, metrics):
@@ -43,3 +43,19 @@ def test_a_missing_value_says_nothing_but_for_the_coverage_of_identity():
 
 def test_other_generators_may_score_what_they_like():
     assert drift([row("mine", {"validity": 0.5, "coverage": 0.1})]) == []
+
+
+def outcomes(generator, **counts):
+    return {"dataset": "d", "generator": generator, "outcomes": counts}
+
+
+@pytest.mark.parametrize("sentinel", COPIES)
+def test_a_sentinel_with_nothing_to_answer_with_is_said_to_calibrate_nothing(sentinel):
+    (line,) = silent([outcomes(sentinel, FOUND=0, ABSTAINED=9)])
+    assert line.startswith(f"d · {sentinel} abstains from everybody")
+
+
+def test_nothing_is_said_of_one_that_answered_or_was_not_asked_or_is_no_copy():
+    answered = outcomes("nearest-opposite", FOUND=1, ABSTAINED=8)
+    rejected = outcomes("nearest-opposite", REJECTED=9)
+    assert silent([answered, rejected, outcomes("random-opposite"), outcomes("mine", ABSTAINED=9)]) == []

@@ -5,9 +5,11 @@ import functools
 import numpy as np
 import pytest
 
+from sensecf_bench import api
 from sensecf_bench.admission import Reason
 from sensecf_bench.contracts import classes_of
 from sensecf_bench.generators import Identity, NearestOpposite, RandomOpposite
+from sensecf_bench.reports.publish import build, check
 from sensecf_bench.testing import local_setting
 
 TABLES = ("breast-cancer", "diabetes-progression")
@@ -199,3 +201,27 @@ def test_the_same_setting_twice_is_the_same(table):
 def test_sentinels_are_marked_as_such_and_declare_what_they_see():
     assert all(cls.sentinel for cls in (Identity, *COPIES))
     assert [cls.access for cls in (Identity, *COPIES)] == ["label", "training-data", "training-data"]
+
+
+@of_both
+def test_where_nobody_shares_what_cannot_be_changed_nobody_is_answered(sentinel):
+    """On aireadi-synthetic eleven features stay, and no two people agree in all of them."""
+    s = local_setting("aireadi-synthetic", "random-forest", seed=0, queries=10)
+    assert len(s.queries) == 10
+    assert len(s.admit(s.fit(sentinel()).generate(s.queries), 1).owner) == 0
+
+
+def test_a_page_says_which_sentinels_calibrate_nothing(tmp_path):
+    settings = api.RunConfig(
+        datasets=("aireadi-synthetic", "breast-cancer"),
+        classifiers=("random-forest",),
+        generators=("identity", "nearest-opposite"),
+        queries=4,
+        jobs=1,
+        resamples=100,
+    )
+    api.run(settings, tmp_path / "run")
+    pages = build(tmp_path / "run", tmp_path / "boards")
+    said = {page.stem: "nearest-opposite abstains from everybody" in page.read_text() for page in pages}
+    assert said == {"aireadi-synthetic": True, "breast-cancer": False}
+    assert check(tmp_path / "boards")

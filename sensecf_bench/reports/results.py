@@ -20,7 +20,7 @@ from sensecf_bench.engine.worker import ContextReport
 from sensecf_bench.metrics.bootstrap import Estimate
 from sensecf_bench.reports.pooling import Pool, best_of, pool
 from sensecf_bench.reports.rationales import gathered
-from sensecf_bench.reports.sentinels import drift
+from sensecf_bench.reports.sentinels import drift, silent
 
 FORMAT = 1
 
@@ -57,7 +57,7 @@ def build_results(carried: Carried) -> dict[str, Any]:
         "factuals": _factuals(carried),
         "summary": summary,
         "skipped": [asdict(s) for s in carried.plan.skipped],
-        "notes": [*_notes(carried), *_gradient_notes(summary)],
+        "notes": [*_notes(carried), *_gradient_notes(summary), *silent(summary)],
         "drift": drift(rows),
         **gathered(scored),
         "timing": asdict(carried.time),
