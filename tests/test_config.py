@@ -26,6 +26,7 @@ def written(tmp_path):
 def test_defaults_when_nothing_is_asked_for():
     assert build_config({}) == RunConfig()
     assert build_config({}).asked == DEFAULT_QUERIES
+    assert build_config({}).datasets == ("aireadi-synthetic", "breast-cancer", "diabetes-progression")
 
 
 def test_flags_win_over_the_file_and_the_file_over_the_preset(written):

@@ -45,7 +45,7 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     generators: tuple[str, ...] = (ALL,)
-    datasets: tuple[str, ...] = ("breast-cancer", "diabetes-progression")
+    datasets: tuple[str, ...] = ("aireadi-synthetic", "breast-cancer", "diabetes-progression")
     classifiers: tuple[str, ...] = ("svm", "random-forest", "xgboost", "mlp")
     metrics: tuple[str, ...] = (ALL,)
     queries: int | None = Field(default=None, ge=1)
