@@ -115,12 +115,12 @@ def test_an_environment_is_asked_whether_its_generator_is_available(side_by_side
 
 def test_what_is_said_abroad_arrives_as_what_is_said_at_home(bare, tmp_path):
     said = {}
-    for place, environments in (("home", {}), ("abroad", {"outspoken": bare})):
+    for place, chosen in (("home", {}), ("abroad", {"outspoken": bare})):
         settings = config(
             generators=("outspoken",),
             datasets=("breast-cancer",),
             plugins=(PLUGINS / "outspoken.py",),
-            environments=environments,
+            environments=chosen,
         )
         said[place] = answers(api.run(settings, tmp_path / place), "outspoken")
     assert said["abroad"].equals(said["home"])

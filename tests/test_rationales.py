@@ -223,7 +223,7 @@ def test_a_long_rationale_is_quoted_with_an_ellipsis(config, tmp_path):
     ("dataset", "why"),
     [
         ("closed", "the licence \\| says &lt;no&gt;"),
-        ("doubtful", "asked whether they may be, the dataset raised FileNotFoundError"),
+        ("doubtful", "asked whether they may be passed on, the dataset raised FileNotFoundError"),
     ],
 )
 def test_of_restricted_data_nobody_is_shown(config, tmp_path, dataset, why):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from sensecf_bench.schema import QUERY_ID
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sensecf_bench.engine.cells import ContextSpec
     from sensecf_bench.schema import Feature, FeatureSchema, Matrix
 
 MOST_EXAMPLES = 3
@@ -48,19 +46,10 @@ class Said:
     examples: tuple[Example, ...]
 
 
-def said(queries: pd.DataFrame, rows: pd.DataFrame, schema: FeatureSchema, withheld: Callable[[], str]) -> Said:
-    """What the stored tables of a cell hold of rationales; `withheld` is asked only if they hold any."""
+def said(queries: pd.DataFrame, rows: pd.DataFrame, schema: FeatureSchema, restricted: str) -> Said:
+    """What the stored tables of a cell hold of rationales; `restricted` is why its rows may not be passed on, if so."""
     spoken = int((rows[RATIONALE] != "").sum())
-    why = withheld() if spoken else ""
-    return Said(len(rows), spoken, why, () if why else _examples(queries, rows, schema))
-
-
-def why_withheld(context: ContextSpec) -> str:
-    """Why rows of a dataset may not be shown; empty where they may. A dataset that cannot say so is taken to refuse."""
-    try:
-        return context.make_dataset().restricted()
-    except Exception as error:  # noqa: BLE001 a stranger's dataset may raise anything, and is then not exposed
-        return f"asked whether they may be, the dataset raised {type(error).__name__}"
+    return Said(len(rows), spoken, restricted, () if restricted else _examples(queries, rows, schema))
 
 
 def _examples(queries: pd.DataFrame, rows: pd.DataFrame, schema: FeatureSchema) -> tuple[Example, ...]:

@@ -18,7 +18,7 @@ import numpy as np
 from sensecf_bench.contracts import Metric, Sums, classes_of
 from sensecf_bench.engine.files import CorruptError
 from sensecf_bench.engine.judge import as_if_factuals_were_answers, judge
-from sensecf_bench.engine.rationales import Said, said, why_withheld
+from sensecf_bench.engine.rationales import Said, said
 from sensecf_bench.engine.store import load_cell
 from sensecf_bench.engine.worker import data_for, explained_for
 from sensecf_bench.errors import RunFolderError
@@ -89,7 +89,7 @@ def score_context(job: ScoreJob) -> ContextScore:
         queries, rows = cell.queries(), cell.rows()
         judged = judge(queries, rows, reference, panel, data)
         ids = tuple(queries[QUERY_ID])
-        words = said(queries, rows, data.schema, lambda: why_withheld(job.context))
+        words = said(queries, rows, data.schema, data.restricted)
         cells.append(replace(_score(folder, ids, judged, metrics, job.resamples), said=words))
         if not factuals:
             own = [m for m in metrics if m.of_factuals]
