@@ -78,7 +78,7 @@ def test_a_release_runs_through_the_benchmark(tmp_path, release):
     )
     run = api.run(config, tmp_path / "run")
     assert run.failed == []
-    assert {row["dataset"] for row in run.document["rows"]} == {"aireadi"}
+    assert {row["dataset"] for row in run.document["rows"]} == {"aireadi-synthetic-files"}
 
 
 def test_the_table_has_the_columns_of_the_task():
