@@ -10,9 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sensecf_bench import Unavailable
+from sensecf_huggingface.locks import alone
 from sensecf_huggingface.weights import BrokenWeightsError, read_header
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ class Adapters:
         """
         if found := self.get(identity):
             return found
-        with self._alone(identity.key):
+        with alone(self._locks / f"{identity.key}.lock", f"adapter {identity.key[:12]}"):
             if found := self.get(identity):  # trained by whoever had the lock before
                 return found
             under_way = self._training / identity.key
@@ -145,23 +144,6 @@ class Adapters:
         """Every adapter, by key. Raises Unavailable at one that is damaged."""
         for folder in sorted(self.folder.iterdir()) if self.folder.is_dir() else []:
             yield checked(folder)
-
-    @contextmanager
-    def _alone(self, key: str) -> Iterator[None]:
-        """Only one process at a time is in here; the operating system frees the lock of one that dies."""
-        import filelock
-
-        self._locks.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self._locks / f"{key}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            sys.stderr.write(f"another process trains adapter {key[:12]}; waiting for it\n")
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def for_base(folder: Path, checkpoint: Checkpoint) -> Adapter:

@@ -52,6 +52,9 @@ def load(
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # it would fill a run's log
 
     where = _device(device)
     kind = _dtype(dtype, checkpoint, where)

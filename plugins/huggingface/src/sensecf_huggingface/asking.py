@@ -1,0 +1,129 @@
+"""Putting a batch of queries to a model, and choosing among what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sensecf_bench import CounterfactualBatch, Usage
+from sensecf_bench.prompting import Unparsable
+from sensecf_huggingface.chat import prompt_ids
+from sensecf_huggingface.constraint import Compiler
+from sensecf_huggingface.decoding import Decoder, Decoding, Limits
+from sensecf_huggingface.grammar import edit_list_grammar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from sensecf_bench import Query, QueryBatch, Task
+    from sensecf_bench.prompting import Proposal
+    from sensecf_huggingface.decoding import Completion
+    from sensecf_huggingface.loaded import Loaded
+    from sensecf_huggingface.questions import Questions
+
+    Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A query, its prompt, and its grammar (None where nothing may change)."""
+
+    query: Query
+    ids: list[int]
+    grammar: Any
+    longest: int
+
+
+@dataclass(eq=False)
+class Asker:
+    """Asks one loaded model about the people of one task."""
+
+    loaded: Loaded
+    questions: Questions
+    probability: Callable[[Matrix], Matrix] | None  # of the target class; None where the prompt does not tell it
+    samples: int = 1
+    temperature: float = 0.7
+    batch: int = 32
+    decoder: Decoder = field(init=False)
+    compiler: Compiler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.decoder = Decoder(self.loaded, Limits(batch=self.batch, threads=1))
+        self.compiler = Compiler(self.loaded, threads=1)
+
+    def ask(self, queries: QueryBatch) -> tuple[list[Asked], list[list[Completion]]]:
+        """The queries that have an answer at all, and the completions of each, in their order."""
+        told = np.full(len(queries), 0.5) if self.probability is None else self.probability(queries.matrix)
+        rationale = self.questions.prompt.answer.rationale
+        asked = []
+        for query, messages in zip(queries, self.questions.messages(queries.matrix, told), strict=True):
+            grammar = edit_list_grammar(queries.schema, query.row, rationale=rationale)
+            if grammar is not None:
+                ids = prompt_ids(self.loaded.tokenizer, messages)
+                asked.append(Asked(query, ids, self.compiler.compile(grammar), grammar.longest))
+        how = Decoding(max((a.longest for a in asked), default=1), self.samples, 0.0 if self.samples == 1 else self.temperature)
+        return asked, self.decoder.decode([a.ids for a in asked], [a.grammar for a in asked], [a.query.seed for a in asked], how)
+
+
+def answered(
+    task: Task, queries: QueryBatch, questions: Questions, asked: Sequence[Asked], completions: Sequence[Sequence[Completion]]
+) -> CounterfactualBatch:
+    """The answers as the harness takes them: of several samples the nearest that the classifier confirms comes first.
+
+    Samples that are no answer are passed over; a query with none that is one is unparsable.
+    """
+    import pandas as pd
+
+    readings = [_read(questions, one.query, said) for one, said in zip(asked, completions, strict=True)]
+    ranked = _ranked(task, [one.query for one in asked], [proposals for proposals, _ in readings])
+    rows: list[dict[str, Any]] = []
+    unparsable: dict[str, str] = {}
+    usage: dict[str, Usage] = {}
+    rationales: dict[str, tuple[str, ...]] = {}
+    for one, said, (_, flaw), proposals in zip(asked, completions, readings, ranked, strict=True):
+        usage[one.query.id] = Usage(len(one.ids), sum(c.tokens for c in said))
+        if not proposals:
+            unparsable[one.query.id] = f"{flaw}: {said[0].text}"
+        rows += [{"query_id": one.query.id, **p.row} for p in proposals[: task.k]]
+        if proposals:
+            rationales[one.query.id] = tuple(p.rationale for p in proposals[: task.k])
+    names = ["query_id", *task.schema.names]
+    frame = pd.DataFrame(rows, columns=names) if rows else None
+    return CounterfactualBatch(frame, unparsable, usage, rationales)
+
+
+def _read(questions: Questions, query: Query, said: Sequence[Completion]) -> tuple[list[Proposal], str]:
+    """What the completions propose, each row once, and what is wrong with the first that proposes nothing."""
+    proposals: list[Proposal] = []
+    flaw = ""
+    for completion in said:
+        try:
+            proposal = questions.read(completion.text, query.row)
+        except Unparsable as error:
+            flaw = flaw or error.why
+            continue
+        if all(dict(proposal.row) != dict(p.row) for p in proposals):
+            proposals.append(proposal)
+    return proposals, flaw
+
+
+def _ranked(task: Task, queries: Sequence[Query], proposals: Sequence[list[Proposal]]) -> list[list[Proposal]]:
+    """The proposals of each query: those that the classifier confirms, the nearest first (Gower), before the others in the
+    order they were said. Asks nothing where nobody has a choice."""
+    if all(len(some) <= 1 for some in proposals):
+        return list(proposals)
+    import pandas as pd
+
+    owner = np.repeat(np.arange(len(queries)), [len(some) for some in proposals])
+    matrix = task.schema.encode(pd.DataFrame([dict(p.row) for some in proposals for p in some]))
+    people = task.schema.encode(pd.DataFrame([dict(q.row) for q in queries]))
+    invalid = task.predict(matrix) != task.target
+    far = np.where(invalid, 0.0, task.schema.gaps(matrix, people[owner]).mean(axis=1))
+    order = np.lexsort((np.arange(len(owner)), far, invalid, owner))
+    flat = [p for some in proposals for p in some]
+    return [[flat[i] for i in order if owner[i] == at] for at in range(len(queries))]

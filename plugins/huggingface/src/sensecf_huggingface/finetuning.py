@@ -1,0 +1,163 @@
+"""From a task to an adapter: targets found against the explained classifier, LoRA, and the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sensecf_bench import Unavailable
+from sensecf_bench.queries import QueryBatch
+from sensecf_huggingface.adapters import Adapters, Identity, Trained
+from sensecf_huggingface.targets.pairs import Aims, make_pairs
+from sensecf_huggingface.targets.people import imagined
+from sensecf_huggingface.targets.search import FLIP, search
+from sensecf_huggingface.targets.values import Values
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sensecf_bench import Task
+    from sensecf_huggingface.checkpoint import Checkpoint
+    from sensecf_huggingface.loaded import Loaded
+    from sensecf_huggingface.questions import Questions
+    from sensecf_huggingface.tuning.recipe import Recipe
+
+    Matrix = NDArray[np.float64]
+
+FORMAT = 1  # of how targets are made; a change that moves them counts it up
+HELD_OUT = 0.15  # share of the training rows that early stopping is judged by, and that no target is made from
+JUDGED_BY = 96  # people, at most
+MUCH_FARTHER, A_LITTLE = 1.5, 0.01  # what an answer may be farther than a target: times, plus
+PROBES = 256  # imagined people whose probabilities tell one classifier from another
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What to teach to which model: `values` is what targets may say."""
+
+    task: Task
+    checkpoint: Checkpoint
+    questions: Questions
+    values: Values
+    aims: Aims
+    recipe: Recipe
+
+
+def adapter_for(lesson: Lesson, load: Callable[[], Loaded], name: str) -> Path:
+    """The folder of the adapter for this lesson, trained now if nobody has. Raises Unavailable where there is nothing to
+    learn: nobody among the training rows is in the undesired class, or no counterfactual of them was found."""
+    identity = Identity.of(lesson.checkpoint, lesson.recipe.identity(), lesson.task.seed, data_key(lesson))
+    return Adapters(lesson.task.cache).obtain(identity, lambda folder: _trained(lesson, load, folder, name)).folder
+
+
+def probability_of_target(task: Task) -> Callable[[Matrix], Matrix]:
+    """Asks the explained classifier for the probability of the target class, shape `(n,)`."""
+
+    def probability(rows: Matrix) -> Matrix:
+        return task.predict_proba(rows)[:, task.target] if len(rows) else np.empty(0)
+
+    return probability
+
+
+def data_key(lesson: Lesson) -> str:
+    """A digest of all that decides the targets. A classifier is known by what it says of the training rows and of people
+    among them, so that no two that answer differently share an adapter."""
+    task, prompt = lesson.task, lesson.questions.prompt
+    chance = np.random.default_rng([task.seed, FORMAT, 1])
+    probes = np.concatenate([task.train_matrix, imagined(task.schema, task.train_matrix, PROBES, chance)])
+    said = [FORMAT, HELD_OUT, JUDGED_BY, task.schema.fingerprint, *task.classes, task.target, prompt.template.digest,
+            prompt.answer.rationale, lesson.questions.confidence, lesson.questions.codebook is not None, repr(lesson.aims)]  # fmt: skip
+    digest = hashlib.sha256(json.dumps(said).encode())
+    for array in (task.train_matrix, task.predict_proba(probes), *lesson.values.choices):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str) -> Trained:
+    from sensecf_huggingface.tuning.examples import encode
+    from sensecf_huggingface.tuning.progress import printer
+    from sensecf_huggingface.tuning.training import fine_tune
+
+    task, questions = lesson.task, lesson.questions
+    chance = np.random.default_rng([task.seed, FORMAT])
+    learnt, held = _parted(task.train_matrix, chance)
+    probability = probability_of_target(task)
+    pairs = make_pairs(lesson.values, probability, learnt, lesson.aims, chance)
+    if not len(pairs):
+        raise Unavailable(
+            "there is nothing to learn from: no training row in the undesired class has a counterfactual that was found",
+            "explain another classifier, or use more training rows",
+        )
+    loaded = load()
+    asked = questions.messages(pairs.people, probability(pairs.people))
+    answers = questions.answers(pairs.people, pairs.counterfactuals)
+    examples = encode(loaded, zip(asked, answers, strict=True))
+    judges = _judges(lesson, held, probability, chance)
+    found = search(lesson.values, probability, judges, task.train_matrix[probability(task.train_matrix) >= FLIP], lesson.aims.search, chance)
+    validate = _validator(lesson, loaded, judges, task.schema.gaps(found.rows, judges).mean(axis=1))
+    tuned = fine_tune(loaded, examples, lesson.recipe, folder, validate=validate, note=printer(name))
+    report = {
+        "best": tuned.validity,
+        "steps": tuned.steps,
+        "targets": len(pairs),
+        "seconds": round(tuned.seconds, 1),
+        "dataset": task.schema.fingerprint,
+    }
+    return Trained(tuned.adapter_folder, report)
+
+
+def _parted(rows: Matrix, chance: np.random.Generator) -> tuple[Matrix, Matrix]:
+    """Rows to make targets from, and rows to judge by; few rows are all learnt from."""
+    order = chance.permutation(len(rows))
+    held = round(HELD_OUT * len(rows)) if len(rows) >= 40 else 0
+    return rows[order[held:]], rows[order[:held]]
+
+
+def _judges(
+    lesson: Lesson, held: Matrix, probability: Callable[[Matrix], Matrix], chance: np.random.Generator
+) -> Matrix:
+    """People in the undesired class to try an adapter on: those held out, and, where targets have imagined people too, some
+    imagined around them."""
+    people = [held[probability(held) < FLIP]] if len(held) else []
+    if lesson.aims.imagined and len(held):
+        drawn = imagined(lesson.task.schema, held, 3 * JUDGED_BY, chance)
+        people.append(drawn[probability(drawn) < FLIP])
+    return np.concatenate(people)[:JUDGED_BY] if people else held
+
+
+def _validator(lesson: Lesson, loaded: Loaded, people: Matrix, far: Matrix) -> Callable[[Any], float] | None:
+    """The share of people held out whose greedy answer is valid, as the harness would score it, and not much farther than
+    what the search finds for them, at the distances `far`. Validity alone would choose a model that changes everything."""
+    from sensecf_huggingface.asking import Asker, answered
+
+    if not len(people):
+        return None
+    task = lesson.task
+    n = len(people)
+    queries = QueryBatch(
+        task.schema,
+        tuple(f"held-out-{i}" for i in range(n)),
+        people,
+        np.full(n, 1 - task.target),
+        np.full(n, task.target),
+        np.zeros(n, dtype=np.uint64),
+    )
+
+    def validity(model: Any) -> float:
+        asker = Asker(replace(loaded, model=model), lesson.questions, probability_of_target(task))
+        batch = answered(task, queries, lesson.questions, *asker.ask(queries))
+        if batch.rows is None:
+            return 0.0
+        first = batch.rows.drop_duplicates("query_id").set_index("query_id").reindex(queries.ids).dropna()
+        at = [queries.ids.index(i) for i in first.index]
+        rows = task.schema.encode(first)
+        near = task.schema.gaps(rows, people[at]).mean(axis=1) <= MUCH_FARTHER * far[at] + A_LITTLE
+        return float(((task.predict(rows) == task.target) & near).sum()) / n
+
+    return validity

@@ -1,0 +1,63 @@
+"""What a model is asked and how its answer is read: the harness's prompts, and for small models a shorter way to put them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sensecf_huggingface.micro.codebook import Codebook, probability_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sensecf_bench.prompting import Message, Prompt, Proposal
+
+    Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Questions:
+    """How people are put to a model.
+
+    `confidence` adds a line with the classifier's probability of the target class. With a `codebook`, people are spoken in
+    its words, and what stands before every question (the system message) is left out: such a model was trained on one
+    table, and has it in its weights.
+    """
+
+    prompt: Prompt
+    confidence: bool = False
+    codebook: Codebook | None = None
+
+    def messages(self, people: Matrix, probabilities: Matrix) -> list[list[Message]]:
+        """The prompts for people of shape `(n, d)` in internal coding, with the classifier's probability of the target
+        class, shape `(n,)`."""
+        said = people if self.codebook is None else self.codebook.spoken(people)
+        rows = self._raw(said)
+        return [self._one(row, float(p)) for row, p in zip(rows, probabilities, strict=True)]
+
+    def answers(self, people: Matrix, counterfactuals: Matrix) -> list[str]:
+        """The answers that turn people into their counterfactuals, both of shape `(n, d)`."""
+        pairs = zip(self._raw(people), self._raw(counterfactuals), strict=True)
+        return [str(self.prompt.example(person, other)[-1]["content"]) for person, other in pairs]
+
+    def read(self, text: str, row: Mapping[str, Any]) -> Proposal:
+        """Read an answer about this person (raw units). Raises Unparsable."""
+        return self.prompt.parse(text, row)
+
+    def _one(self, row: Mapping[str, Any], probability: float) -> list[Message]:
+        messages = self.prompt.messages(row)
+        if self.codebook is not None:
+            messages = messages[-1:]
+        if self.confidence:
+            wanted = json.dumps(self.prompt.brief.wanted)
+            line = f"Probability of {wanted} now: {probability_text(probability)}"
+            messages[-1] = {"role": "user", "content": f"{messages[-1]['content']}\n{line}"}
+        return messages
+
+    def _raw(self, matrix: Matrix) -> list[dict[str, Any]]:
+        rows = self.prompt.brief.schema.decode(matrix).to_dict("records")
+        return [{str(name): value for name, value in row.items()} for row in rows]

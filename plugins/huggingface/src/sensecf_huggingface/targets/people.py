@@ -1,0 +1,60 @@
+"""People who might be: training rows moved about among their neighbours, so that a small table has enough to learn from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sensecf_bench import FeatureSchema
+
+    Matrix = NDArray[np.float64]
+
+NEIGHBOURS = 8
+REACH = 0.7  # of the way to a neighbour, or as far away from it
+WOBBLE = 0.25  # standard deviation, of the same way, in which each feature goes its own
+KEPT = 0.7  # share of levels that stay the person's own
+BEYOND = 0.002  # share of numbers moved past what was seen, as a few of any new people's are
+STRAY = 0.05  # how far past, as a share of the range
+
+
+def imagined(schema: FeatureSchema, train: Matrix, n: int, chance: np.random.Generator) -> Matrix:
+    """`n` rows in internal coding, shape `(n, d)`, within hard bounds.
+
+    Each is a training row plus a share of the way to one of its nearest neighbours (Gower distance), in either direction:
+    SMOTE (Chawla et al. 2002) draws between neighbours only, which makes people more alike than they are; this keeps the
+    spread of the training rows, tails included.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    embedded = schema.embed(train)
+    k = min(NEIGHBOURS, len(train))
+    near = NearestNeighbors(n_neighbors=k, metric="manhattan").fit(embedded).kneighbors(return_distance=False) if k > 1 else None
+    own = chance.integers(len(train), size=n)
+    other = own if near is None else near[own, chance.integers(near.shape[1], size=n)]
+    way = chance.uniform(-REACH, REACH, (n, 1)) + WOBBLE * chance.normal(size=(n, len(schema)))
+    rows = train[own] + way * (train[other] - train[own])
+    levels = ~schema.numeric
+    rows[:, levels] = np.where(chance.random((n, int(levels.sum()))) < KEPT, train[own][:, levels], train[other][:, levels])
+    return _within(schema, _strayed(schema, rows, chance))
+
+
+def _strayed(schema: FeatureSchema, rows: Matrix, chance: np.random.Generator) -> Matrix:
+    scales = schema.frozen_scales()
+    for j in np.flatnonzero(schema.numeric):
+        draw = chance.random(len(rows))
+        beyond = STRAY * scales.span[j] * chance.random(len(rows))
+        rows[:, j] = np.where(draw < BEYOND / 2, scales.low[j] - beyond, rows[:, j])
+        rows[:, j] = np.where(draw > 1 - BEYOND / 2, scales.high[j] + beyond, rows[:, j])
+    return rows
+
+
+def _within(schema: FeatureSchema, rows: Matrix) -> Matrix:
+    whole = np.array([f.kind == "integer" for f in schema.features])
+    rows[:, whole] = np.rint(rows[:, whole])
+    low, high = schema.hard_bounds
+    rows = np.clip(rows, low, high)
+    return rows[schema.keeps(rows)]
