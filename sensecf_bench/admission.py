@@ -164,7 +164,9 @@ def _row_by_row(
     rows = Counter(ids)
     for query_id, given in texts.items():
         if len(given) != rows[query_id]:
-            raise ProtocolError(f"{len(given)} rationale(s) for a query of {rows[query_id]} row(s), not one for each row")
+            raise ProtocolError(
+                f"{len(given)} rationale(s) for a query of {rows[query_id]} row(s), not one for each row"
+            )
     return tuple(_kept(texts[i][rank]) if i in texts else "" for i, rank in zip(ids, ranks, strict=True))
 
 

@@ -131,7 +131,9 @@ def texts_of(rationales: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
 
 def _texts(texts: Iterable[str]) -> list[str]:
     if isinstance(texts, (str, bytes, Mapping)) or not isinstance(texts, Iterable):
-        raise ValueError(f"a query's rationales are a list with a text for each of its rows, not {type(texts).__name__}")
+        raise ValueError(
+            f"a query's rationales are a list with a text for each of its rows, not {type(texts).__name__}"
+        )
     listed = list(texts)
     for text in listed:
         if not isinstance(text, str):

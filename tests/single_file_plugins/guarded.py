@@ -27,7 +27,9 @@ class Tattler(Generator):
     def generate(self, queries):
         self.task.cache.mkdir(parents=True, exist_ok=True)
         (self.task.cache / "seen.txt").write_text(queries.frame.to_string())
-        raise ValueError(f"cannot answer {queries.ids}: cholesterol is {queries.frame['total_cholesterol_mg_dl'].tolist()}")
+        raise ValueError(
+            f"cannot answer {queries.ids}: cholesterol is {queries.frame['total_cholesterol_mg_dl'].tolist()}"
+        )
 
 
 class Telling(Classifier):
