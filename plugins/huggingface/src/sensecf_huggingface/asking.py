@@ -66,12 +66,20 @@ class Asker:
             if grammar is not None:
                 ids = prompt_ids(self.loaded.tokenizer, messages)
                 asked.append(Asked(query, ids, self.compiler.compile(grammar), grammar.longest))
-        how = Decoding(max((a.longest for a in asked), default=1), self.samples, 0.0 if self.samples == 1 else self.temperature)
-        return asked, self.decoder.decode([a.ids for a in asked], [a.grammar for a in asked], [a.query.seed for a in asked], how)
+        how = Decoding(
+            max((a.longest for a in asked), default=1), self.samples, 0.0 if self.samples == 1 else self.temperature
+        )
+        return asked, self.decoder.decode(
+            [a.ids for a in asked], [a.grammar for a in asked], [a.query.seed for a in asked], how
+        )
 
 
 def answered(
-    task: Task, queries: QueryBatch, questions: Questions, asked: Sequence[Asked], completions: Sequence[Sequence[Completion]]
+    task: Task,
+    queries: QueryBatch,
+    questions: Questions,
+    asked: Sequence[Asked],
+    completions: Sequence[Sequence[Completion]],
 ) -> CounterfactualBatch:
     """The answers as the harness takes them: of several samples the nearest that the classifier confirms comes first.
 

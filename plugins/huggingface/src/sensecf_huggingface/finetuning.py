@@ -99,7 +99,14 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
     answers = questions.answers(pairs.people, pairs.counterfactuals)
     examples = encode(loaded, zip(asked, answers, strict=True))
     judges = _judges(lesson, held, probability, chance)
-    found = search(lesson.values, probability, judges, task.train_matrix[probability(task.train_matrix) >= FLIP], lesson.aims.search, chance)
+    found = search(
+        lesson.values,
+        probability,
+        judges,
+        task.train_matrix[probability(task.train_matrix) >= FLIP],
+        lesson.aims.search,
+        chance,
+    )
     validate = _validator(lesson, loaded, judges, task.schema.gaps(found.rows, judges).mean(axis=1))
     tuned = fine_tune(loaded, examples, lesson.recipe, folder, validate=validate, note=printer(name))
     report = {

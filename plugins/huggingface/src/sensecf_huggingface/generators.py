@@ -88,7 +88,9 @@ class Pretrained(LanguageModel):
                 " would take minutes",
                 f"run it where a GPU is, or add --set {self.name}.device=cpu and a long --timeout",
             )
-        refuse_too_large(checkpoint, device=o.device, dtype=o.dtype, quantise=o.quantise, training=self.training, free=free)
+        refuse_too_large(
+            checkpoint, device=o.device, dtype=o.dtype, quantise=o.quantise, training=self.training, free=free
+        )
 
     def checkpoint(self, task: Task) -> Checkpoint:
         return self._found()
@@ -183,7 +185,9 @@ class MicroTuned(Micro):
 
         base = self._base(task, questions)
         assert questions.codebook is not None
-        lesson = Lesson(task, base, questions, questions.codebook.values, aims_of(self.options), recipe_of(self.options, task))
+        lesson = Lesson(
+            task, base, questions, questions.codebook.values, aims_of(self.options), recipe_of(self.options, task)
+        )
         return self._load(base, adapter_for(lesson, lambda: self._load(base, None), self.name))
 
 

@@ -79,4 +79,6 @@ def _code(place: float) -> torch.Tensor:
     import torch
 
     k = torch.arange(1, WAVES + 1)
-    return torch.cat([torch.tensor([3 * (place - 0.5)]), torch.sin(math.pi * k * place) / k, torch.cos(math.pi * k * place) / k])
+    return torch.cat(
+        [torch.tensor([3 * (place - 0.5)]), torch.sin(math.pi * k * place) / k, torch.cos(math.pi * k * place) / k]
+    )

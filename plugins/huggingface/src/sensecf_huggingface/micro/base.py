@@ -68,7 +68,9 @@ def pretrained(cache: Path, lessons: Lessons) -> Checkpoint:
     return replace(find(str(place)), name="llama-micro")
 
 
-def edits(schema: FeatureSchema, codebook: Codebook, people: Matrix, others: Matrix, chance: np.random.Generator) -> Matrix:
+def edits(
+    schema: FeatureSchema, codebook: Codebook, people: Matrix, others: Matrix, chance: np.random.Generator
+) -> Matrix:
     """`people` with a few of their features, by chance, as other people have them; what may not change stays."""
     rows = people.copy()
     mutable = np.flatnonzero(schema.mutable)

@@ -72,14 +72,16 @@ def make_pairs(
         found = search(values, probability, people, donors, _variant(how, turn), chance)
         answers.append(found.rows)
         valid.append(found.valid & values.holds(found.rows).all(axis=1))
-    distances = np.stack([np.where(v, schema.gaps(a, people).mean(axis=1), np.inf) for a, v in zip(answers, valid, strict=True)])
+    distances = np.stack(
+        [np.where(v, schema.gaps(a, people).mean(axis=1), np.inf) for a, v in zip(answers, valid, strict=True)]
+    )
     order = np.argsort(distances, axis=0, kind="stable")
     kept: list[tuple[Matrix, Matrix, NDArray[np.intp]]] = []
     stacked = np.stack(answers)
     seen: set[tuple[int, bytes]] = set()
     for rank in range(aims.several):
         chosen = stacked[order[rank], np.arange(len(people))]
-        at = [i for i in np.flatnonzero(np.isfinite(np.take_along_axis(distances, order, 0)[rank]))]
+        at = np.flatnonzero(np.isfinite(np.take_along_axis(distances, order, 0)[rank]))
         fresh = [i for i in at if _first(seen, int(i), chosen[i])]
         kept.append((people[fresh], chosen[fresh], np.full(len(fresh), rank)))
     return Pairs(*(np.concatenate(parts) for parts in zip(*kept, strict=True)))

@@ -32,13 +32,19 @@ def imagined(schema: FeatureSchema, train: Matrix, n: int, chance: np.random.Gen
 
     embedded = schema.embed(train)
     k = min(NEIGHBOURS, len(train))
-    near = NearestNeighbors(n_neighbors=k, metric="manhattan").fit(embedded).kneighbors(return_distance=False) if k > 1 else None
+    near = (
+        NearestNeighbors(n_neighbors=k, metric="manhattan").fit(embedded).kneighbors(return_distance=False)
+        if k > 1
+        else None
+    )
     own = chance.integers(len(train), size=n)
     other = own if near is None else near[own, chance.integers(near.shape[1], size=n)]
     way = chance.uniform(-REACH, REACH, (n, 1)) + WOBBLE * chance.normal(size=(n, len(schema)))
     rows = train[own] + way * (train[other] - train[own])
     levels = ~schema.numeric
-    rows[:, levels] = np.where(chance.random((n, int(levels.sum()))) < KEPT, train[own][:, levels], train[other][:, levels])
+    rows[:, levels] = np.where(
+        chance.random((n, int(levels.sum()))) < KEPT, train[own][:, levels], train[other][:, levels]
+    )
     return _within(schema, _strayed(schema, rows, chance))
 
 
