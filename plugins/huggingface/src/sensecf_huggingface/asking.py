@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sensecf_bench import Query, QueryBatch, Task
+    from sensecf_bench import FeatureSchema, Query, QueryBatch, Task
     from sensecf_bench.prompting import Proposal
     from sensecf_huggingface.decoding import Completion
     from sensecf_huggingface.loaded import Loaded
@@ -53,25 +53,41 @@ class Asker:
     compiler: Compiler = field(init=False)
 
     def __post_init__(self) -> None:
-        self.decoder = Decoder(self.loaded, Limits(batch=self.batch, threads=1))
         self.compiler = Compiler(self.loaded, threads=1)
+        self.decoder = Decoder(self.loaded, Limits(batch=self.batch, threads=1), self.compiler.vocabulary)
 
     def ask(self, queries: QueryBatch) -> tuple[list[Asked], list[list[Completion]]]:
         """The queries that have an answer at all, and the completions of each, in their order."""
         told = np.full(len(queries), 0.5) if self.probability is None else self.probability(queries.matrix)
-        rationale = self.questions.prompt.answer.rationale
+        people = list(queries)
+        grammars = self._grammars(queries.schema, people)
         asked = []
-        for query, messages in zip(queries, self.questions.messages(queries.matrix, told), strict=True):
-            grammar = edit_list_grammar(queries.schema, query.row, rationale=rationale)
-            if grammar is not None:
+        for query, held, messages in zip(people, grammars, self.questions.messages(queries.matrix, told), strict=True):
+            if held is not None:
                 ids = prompt_ids(self.loaded.tokenizer, messages)
-                asked.append(Asked(query, ids, self.compiler.compile(grammar), grammar.longest))
+                asked.append(Asked(query, ids, *held))
         how = Decoding(
             max((a.longest for a in asked), default=1), self.samples, 0.0 if self.samples == 1 else self.temperature
         )
         return asked, self.decoder.decode(
             [a.ids for a in asked], [a.grammar for a in asked], [a.query.seed for a in asked], how
         )
+
+    def _grammars(self, schema: FeatureSchema, people: Sequence[Query]) -> list[tuple[Any, int] | None]:
+        """Each query's compiled grammar and the length of its longest answer. Rows that agree where a feature has a
+        direction share one."""
+        directed = [f.name for f in schema.features if f.mutable and f.direction != "any"]
+        rationale = self.questions.prompt.answer.rationale
+        known: dict[tuple[Any, ...], tuple[Any, int] | None] = {}
+        found = []
+        for query in people:
+            row = query.row
+            key = tuple(row[name] for name in directed)
+            if key not in known:
+                grammar = edit_list_grammar(schema, row, rationale=rationale)
+                known[key] = None if grammar is None else (self.compiler.compile(grammar), grammar.longest)
+            found.append(known[key])
+        return found
 
 
 def answered(

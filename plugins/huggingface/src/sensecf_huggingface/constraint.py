@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     CompiledGrammar = Any  # xgrammar's own, which brings no types along
 
 FEW = 4  # masks that are filled sooner than threads are told of them
+KEPT_BYTES = 2**25  # of masks that may be wanted again
+BEFORE_ALL = -1  # where no grammar has begun
 
 
 class Compiler:
     """Compiles grammars for one checkpoint's vocabulary; a text that was compiled before is not compiled again."""
 
     def __init__(self, loaded: Loaded, *, threads: int = 2, cache_bytes: int = 2**29) -> None:
+        self.vocabulary = vocabulary(loaded)
         self._compiler = xgrammar.GrammarCompiler(
-            vocabulary(loaded), max_threads=threads, cache_enabled=True, cache_limit_bytes=cache_bytes
+            self.vocabulary, max_threads=threads, cache_enabled=True, cache_limit_bytes=cache_bytes
         )
 
     def compile(self, grammar: EditGrammar) -> CompiledGrammar:
@@ -49,30 +52,71 @@ def vocabulary(loaded: Loaded) -> Any:
     return xgrammar.TokenizerInfo(pieces, vocab_size=size, stop_token_ids=list(loaded.stop_ids))
 
 
+class Masks:
+    """What may come next in answers that stand alike, worked out once: many answers of a batch begin in the same way.
+
+    Where an answer stands is a number, which its grammar and its tokens so far decide. Grammars are told apart as objects,
+    so whoever holds this holds them too.
+    """
+
+    def __init__(self, size: int, pool: Any) -> None:
+        self._size = size
+        self._pool = pool
+        self._places: dict[tuple[int, int], int] = {}
+        self._known: dict[int, torch.Tensor] = {}
+        self._most = KEPT_BYTES // max(1, size // 8)
+
+    def start(self, grammar: CompiledGrammar) -> int:
+        return self._place(BEFORE_ALL, id(grammar))
+
+    def after(self, place: int, token: int) -> int:
+        return self._place(place, token)
+
+    def of(self, standing: Sequence[tuple[int, Any]]) -> torch.Tensor:
+        """The masks of answers, each given by its place and its matcher; shape `(n, words)` of 32 tokens each."""
+        new = {place: matcher for place, matcher in standing if place not in self._known}
+        filled: dict[int, torch.Tensor] = {}
+        if new:
+            bits = xgrammar.allocate_token_bitmask(len(new), self._size)
+            if len(new) <= FEW:
+                for i, matcher in enumerate(new.values()):
+                    matcher.fill_next_token_bitmask(bits, i)
+            else:
+                self._pool.batch_fill_next_token_bitmask(list(new.values()), bits)
+            filled = dict(zip(new, bits, strict=True))
+        masks = torch.stack([filled[p] if p in filled else self._known[p] for p, _ in standing])
+        if len(self._known) + len(filled) > self._most:
+            self._known.clear()
+        self._known.update(filled)
+        return masks
+
+    def _place(self, before: int, step: int) -> int:
+        return self._places.setdefault((before, step), len(self._places))
+
+
 class Constraint:
     """The state of every answer of a batch in its grammar; None in place of a grammar leaves an answer free."""
 
-    def __init__(self, grammars: Sequence[CompiledGrammar | None], size: int, pool: Any) -> None:
+    def __init__(self, grammars: Sequence[CompiledGrammar | None], masks: Masks) -> None:
+        self._masks = masks
         self._matchers: list[Any] = [
             None if grammar is None else xgrammar.GrammarMatcher(grammar, terminate_without_stop_token=True)
             for grammar in grammars
         ]
-        self._pool = pool
-        self._bits = xgrammar.allocate_token_bitmask(len(grammars), size)
+        self._places = [BEFORE_ALL if grammar is None else masks.start(grammar) for grammar in grammars]
 
     def mask(self, logits: torch.Tensor, open_rows: Sequence[int]) -> None:
         """Rule out what the grammars do not allow next, in place; `logits` of shape `(n, vocabulary)`."""
-        held = [(i, matcher) for i in open_rows if (matcher := self._matchers[i]) is not None]
-        if not held:
+        rows = [i for i in open_rows if self._matchers[i] is not None]
+        if not rows:
             return
-        rows = [i for i, _ in held]
-        if len(held) <= FEW:
-            for i, matcher in held:
-                matcher.fill_next_token_bitmask(self._bits, i)
+        bits = self._masks.of([(self._places[i], self._matchers[i]) for i in rows]).to(logits.device, non_blocking=True)
+        if len(rows) == len(logits):
+            xgrammar.apply_token_bitmask_inplace(logits, bits)
         else:
-            self._pool.batch_fill_next_token_bitmask([matcher for _, matcher in held], self._bits, rows)
-        bits = self._bits if logits.device.type == "cpu" else self._bits.to(logits.device, non_blocking=True)
-        xgrammar.apply_token_bitmask_inplace(logits, bits, indices=None if len(rows) == len(logits) else rows)
+            held = logits[rows]
+            xgrammar.apply_token_bitmask_inplace(held, bits)
+            logits[rows] = held
 
     def accept(self, row: int, token: int) -> bool:
         """Take a token; whether the answer is complete with it."""
@@ -81,9 +125,10 @@ class Constraint:
             return False
         if not matcher.accept_token(token):
             raise RuntimeError(f"the grammar allowed token {token} and then did not take it")
+        self._places[row] = self._masks.after(self._places[row], token)
         return bool(matcher.is_terminated())
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows alone, in this order."""
         self._matchers = [self._matchers[i] for i in rows]
-        self._bits = self._bits[: len(rows)]
+        self._places = [self._places[i] for i in rows]

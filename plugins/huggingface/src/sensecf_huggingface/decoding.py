@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import xgrammar
 
-from sensecf_huggingface.constraint import Constraint, vocabulary
+from sensecf_huggingface.constraint import Constraint, Masks, vocabulary
 from sensecf_huggingface.reading import Reading, read_prefix
 
 if TYPE_CHECKING:
@@ -82,13 +82,17 @@ class _Answer:
 
 
 class Decoder:
-    """Answers prompts with one checkpoint. Keeps the last prefix, and the batch size that fitted into memory."""
+    """Answers prompts with one checkpoint. Keeps the last prefix, and the batch size that fitted into memory.
 
-    def __init__(self, loaded: Loaded, limits: Limits | None = None) -> None:
+    `known` is the checkpoint's vocabulary, where somebody has read it already.
+    """
+
+    def __init__(self, loaded: Loaded, limits: Limits | None = None, known: Any = None) -> None:
         self._model = loaded.model
         self._stop = frozenset(loaded.stop_ids)
         self._pad = loaded.tokenizer.pad_token_id or 0
-        self._pieces = vocabulary(loaded).decoded_vocab
+        self._vocabulary = known or vocabulary(loaded)
+        self._pieces = self._vocabulary.decoded_vocab
         self._limits = limits or Limits()
         self._pool = xgrammar.BatchGrammarMatcher(max_threads=self._limits.threads)
         self._room: int | None = getattr(self._model.config, "max_position_embeddings", None)
@@ -121,7 +125,8 @@ class Decoder:
                 for s in range(how.samples)
             ]
             # Longest first, so that memory runs out at the beginning if at all.
-            self._write_all(sorted(answers, key=lambda a: (-len(a.suffix), a.prompt, a.sample)), prefix, how)
+            order = sorted(answers, key=lambda a: (-len(a.suffix), a.prompt, a.sample))
+            self._write_all(order, prefix, how, Masks(self._vocabulary.vocab_size, self._pool))
         completions: list[list[Completion]] = [[] for _ in prompts]
         for answer in answers:
             completions[answer.prompt].append(self._completion(answer))
@@ -150,12 +155,12 @@ class Decoder:
         self._prefix = read_prefix(self._model, shared)
         return self._prefix
 
-    def _write_all(self, answers: list[_Answer], prefix: Prefix | None, how: Decoding) -> None:
+    def _write_all(self, answers: list[_Answer], prefix: Prefix | None, how: Decoding, masks: Masks) -> None:
         done = 0
         while done < len(answers):
             batch = answers[done : done + self.batch]
             try:
-                self._write(batch, prefix, how)
+                self._write(batch, prefix, how, masks)
             except RuntimeError as error:
                 if not _out_of_memory(error) or len(batch) == 1:
                     raise
@@ -169,14 +174,14 @@ class Decoder:
             if self._model.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _write(self, answers: list[_Answer], prefix: Prefix | None, how: Decoding) -> None:
+    def _write(self, answers: list[_Answer], prefix: Prefix | None, how: Decoding, masks: Masks) -> None:
         """Answer a batch. Samples of one prompt read it once."""
         first = {a.prompt: a for a in answers}
         row_of = {prompt: row for row, prompt in enumerate(first)}
         reading = Reading(self._model, prefix, [a.suffix for a in first.values()], self._pad)
         if list(first) != [a.prompt for a in answers]:
             reading.take([row_of[a.prompt] for a in answers])
-        constraint = Constraint([a.grammar for a in answers], reading.logits.shape[1], self._pool)
+        constraint = Constraint([a.grammar for a in answers], masks)
         while True:
             constraint.mask(reading.logits, [i for i, a in enumerate(answers) if a.open])
             tokens = _chosen(reading.logits, answers, how.temperature)
