@@ -83,5 +83,5 @@ class MicroTuningOptions(MicroOptions):
 
     steps: int = Field(400, ge=1, description="of fine-tuning")
     imagined: int = Field(6000, ge=0, description="people to learn from beside the training rows, drawn from among them")
-    overshoot: float = Field(0.2, ge=0, le=2, description="how far past the class boundary targets lie, as a share of each edit")
-    margin: float = Field(0.04, ge=0, le=0.5, description="the same, as a share of a feature's range")
+    steady: float = Field(0.9, ge=0, le=1, description="share of slightly different people whom a target must flip too")
+    wobble: float = Field(0.03, ge=0, le=0.5, description="how different those are, as a share of each feature's range")

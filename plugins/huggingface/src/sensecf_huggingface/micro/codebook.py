@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 STRAY = 0.05  # how far past the training rows the values that mean "beyond" lie, as a share of the range
-FINE, COARSE = np.arange(0.0, 4.0, 0.2), np.arange(4.0, 14.5, 0.5)  # log-odds against the target class
+FINE, COARSE = np.arange(0.0, 3.0, 0.125), np.arange(3.0, 14.5, 0.5)  # log-odds against the target class
 Role = Literal["person", "feature", "value", "probability"]
 
 

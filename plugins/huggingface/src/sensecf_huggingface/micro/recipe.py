@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sensecf_bench import Task
     from sensecf_huggingface.options import MicroTuningOptions
 
+STRESS = 3  # times over; see `targets.pairs.stressed`
 WIDE = 20  # features above which a batch holds fewer people, for the sake of time
 
 
@@ -29,7 +30,7 @@ def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
         microbatch=batch,
         gradient_checkpointing=False,
         share_prefix=False,
-        validate_every=max(1, options.steps // 4),
+        validate_every=options.steps,
         patience=None,
         seed=task.seed,
         checkpoint_seconds=30.0,
@@ -38,4 +39,5 @@ def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
 
 def aims_of(options: MicroTuningOptions) -> Aims:
     """One target a person, the same habit for everybody: see `targets.pairs.focused`."""
-    return Aims(imagined=options.imagined, several=1, search=Search(overshoot=options.overshoot, margin=options.margin))
+    search = Search(steady=options.steady, wobble=options.wobble)
+    return Aims(imagined=options.imagined, several=1, stress=STRESS, search=search)

@@ -6,8 +6,8 @@ Passes of a few large questions to the classifier instead of many small ones:
 2. grow: again and again the edit that gains most probability for its cost, until the class flips; who gets stuck takes
    over the values of the nearest training row on the other side, as NICE does (Brughmans et al. 2023);
 3. shrink: give back of every edit as much as the flip can spare, by halving;
-4. step clear of the boundary: a little farther along every edit, so that a model which learns the edit only roughly still
-   lands on the right side.
+4. step clear of the boundary: as far along every edit as it takes for people a little different to flip with it too, so
+   that a model which learns the edit only roughly still lands on the right side.
 """
 
 from __future__ import annotations
@@ -33,12 +33,15 @@ HALVINGS = 5
 AT_ONCE = 20_000  # rows in one question
 EDGE = 0.06  # candidates leave out the outermost share of values
 FAINT, TINY = 1e-3, 1e-12
+STRIDES = (0.0, 0.15, 0.3, 0.5, 0.75, 1.0, 1.5)
+LEAST = 0.1  # of the range: what the smallest edit counts as when it is carried on
 SHORTLIST = 24  # edits that are looked at again after the first round
 
 
 @dataclass(frozen=True)
 class Search:
-    """How to search. `overshoot` is a share of each edit, `margin` a share of the feature's range; both are added to it.
+    """How to search. An answer is clear of the boundary if of `copies` people like the person, each number moved by a standard
+    deviation of `wobble` times its range, a share of `steady` flips with it (as in Pawelczyk et al. 2022, arXiv 2203.06768).
 
     `wander` is the standard deviation of the noise on a log scale by which edits are chosen: with it the same people get
     other counterfactuals.
@@ -46,8 +49,9 @@ class Search:
 
     candidates: int = 4  # values of a number that are tried
     most_edits: int = 24
-    overshoot: float = 0.3
-    margin: float = 0.05
+    steady: float = 0.9
+    wobble: float = 0.04
+    copies: int = 8
     wander: float = 0.0
     features: tuple[int, ...] | None = None  # positions of those that may be edited; None: all that are mutable
 
@@ -67,15 +71,17 @@ def search(
     donors: Matrix,
     how: Search,
     chance: np.random.Generator,
+    start: Matrix | None = None,
 ) -> Found:
     """A counterfactual for each of `people`, shape `(n, d)` in internal coding.
 
     `donors` are training rows that the classifier puts in the target class, shape `(m, d)`. `probability` says how probable the target class is, shape `(n,)`. Immutable features stay, directions and hard bounds
-    are kept; new values are among `values`.
+    are kept; new values are among `values`. With `start`, shape `(n, d)`, the search goes on from rows that somebody else
+    proposed, and keeps to their choice of features as far as that goes.
     """
     work = _Work(values, probability, people, how, chance)
-    rows = work.within_range()
-    rows, flipped = work.grown(rows)
+    home = work.within_range()
+    rows, flipped = work.grown(home if start is None else np.where(start == people, home, start))
     rows, flipped = work.helped(rows, flipped, donors)
     rows = work.shrunk(rows, flipped)
     rows = work.clear(rows, flipped)
@@ -177,18 +183,40 @@ class _Work:
         return rows
 
     def clear(self, rows: Matrix, flipped: Mask) -> Matrix:
-        """The rows a little farther from the boundary, where that keeps them flipped."""
+        """The rows so far from the boundary that people a little different flip with the same edits too: by the smallest of
+        some strides for which nearly all of them do, or else the one for which most do."""
+        home, best = self.within_range(), rows.copy()
+        steadiest = np.where(flipped, -1.0, np.inf)
+        for stride in STRIDES:
+            at = np.flatnonzero(steadiest < self.how.steady)
+            if not len(at):
+                break
+            farther = self._farther(rows[at], home[at], at, stride)
+            steady = self._steadiness(farther)
+            better = (steady > steadiest[at]) & self.values.schema.keeps(farther)
+            best[at[better]], steadiest[at[better]] = farther[better], steady[better]
+        return best
+
+    def _farther(self, rows: Matrix, home: Matrix, at: NDArray[np.intp], stride: float) -> Matrix:
+        """The rows with every edit of a number carried on by a stride of its own length, and at least of `LEAST` of the range."""
         values, schema = self.values, self.values.schema
-        home, farther = self.within_range(), rows.copy()
-        span = schema.frozen_scales().span
+        farther, span = rows.copy(), schema.frozen_scales().span
         for j in np.flatnonzero(schema.numeric & schema.mutable):
             gone = rows[:, j] - home[:, j]
-            wanted = rows[:, j] + self.how.overshoot * gone + self.how.margin * span[j] * np.sign(gone)
+            wanted = rows[:, j] + stride * (gone + LEAST * span[j] * np.sign(gone))
             value = values.choices[j][values.nearest(j, wanted)]
-            outward = (gone != 0) & (np.sign(value - rows[:, j]) == np.sign(gone)) & self._allowed(j, value)
+            outward = (gone != 0) & (np.sign(value - rows[:, j]) == np.sign(gone)) & self._allowed(j, value, at)
             farther[:, j] = np.where(outward, value, rows[:, j])
-        better = flipped & (self.ask(farther) >= FLIP) & schema.keeps(farther)
-        return np.where(better[:, None], farther, rows)
+        return farther
+
+    def _steadiness(self, rows: Matrix) -> Matrix:
+        """The share of slightly different people for whom these edits flip the class too; 0 where the person does not flip."""
+        schema = self.values.schema
+        span = np.where(schema.numeric, schema.frozen_scales().span, 0.0)
+        shape = (self.how.copies, *rows.shape)
+        moved = rows + self.how.wobble * span * self.chance.normal(size=shape)
+        share = (self.ask(moved.reshape(-1, rows.shape[1])) >= FLIP).reshape(shape[:2]).mean(axis=0)
+        return np.where(self.ask(rows) >= FLIP, share, 0.0)
 
     # -- inside ----------------------------------------------------------------------------------------------------
     def _candidates(self) -> tuple[NDArray[np.intp], Matrix]:
