@@ -18,34 +18,52 @@ REACH = 0.7  # of the way to a neighbour, or as far away from it
 WOBBLE = 0.25  # standard deviation, of the same way, in which each feature goes its own
 KEPT = 0.7  # share of levels that stay the person's own
 BEYOND = 0.002  # share of numbers moved past what was seen, as a few of any new people's are
+PATIENCE = 5  # draws, until there are as many as asked for that keep the constraints between features
 STRAY = 0.05  # how far past, as a share of the range
 
 
 def imagined(schema: FeatureSchema, train: Matrix, n: int, chance: np.random.Generator) -> Matrix:
-    """`n` rows in internal coding, shape `(n, d)`, within hard bounds.
+    """`n` rows in internal coding that keep hard bounds and constraints, shape `(n, d)`.
 
     Each is a training row plus a share of the way to one of its nearest neighbours (Gower distance), in either direction:
     SMOTE (Chawla et al. 2002) draws between neighbours only, which makes people more alike than they are; this keeps the
-    spread of the training rows, tails included.
+    spread of the training rows, tails included. Training rows stand in for those that could not be had.
     """
+    near = _neighbours(schema, train)
+    kept, missing = [], n
+    for _ in range(PATIENCE):
+        rows = _within(schema, _strayed(schema, _moved(schema, train, near, missing, chance), chance))
+        kept.append(rows[schema.keeps(rows)])
+        missing -= len(kept[-1])
+        if not missing:
+            break
+    kept.append(train[chance.integers(len(train), size=missing)])
+    return np.concatenate(kept)
+
+
+def _neighbours(schema: FeatureSchema, train: Matrix) -> NDArray[np.intp]:
+    """Positions of the nearest training rows of each, itself among them, shape `(n, k)`."""
     from sklearn.neighbors import NearestNeighbors
 
     embedded = schema.embed(train)
     k = min(NEIGHBOURS, len(train))
-    near = (
-        NearestNeighbors(n_neighbors=k, metric="manhattan").fit(embedded).kneighbors(return_distance=False)
-        if k > 1
-        else None
+    found: NDArray[np.intp] = NearestNeighbors(n_neighbors=k, metric="manhattan").fit(embedded).kneighbors(
+        embedded, return_distance=False
     )
+    return found
+
+
+def _moved(
+    schema: FeatureSchema, train: Matrix, near: NDArray[np.intp], n: int, chance: np.random.Generator
+) -> Matrix:
     own = chance.integers(len(train), size=n)
-    other = own if near is None else near[own, chance.integers(near.shape[1], size=n)]
+    other = near[own, chance.integers(near.shape[1], size=n)]
     way = chance.uniform(-REACH, REACH, (n, 1)) + WOBBLE * chance.normal(size=(n, len(schema)))
     rows = train[own] + way * (train[other] - train[own])
     levels = ~schema.numeric
-    rows[:, levels] = np.where(
-        chance.random((n, int(levels.sum()))) < KEPT, train[own][:, levels], train[other][:, levels]
-    )
-    return _within(schema, _strayed(schema, rows, chance))
+    stays = chance.random((n, int(levels.sum()))) < KEPT
+    rows[:, levels] = np.where(stays, train[own][:, levels], train[other][:, levels])
+    return rows
 
 
 def _strayed(schema: FeatureSchema, rows: Matrix, chance: np.random.Generator) -> Matrix:
@@ -62,5 +80,5 @@ def _within(schema: FeatureSchema, rows: Matrix) -> Matrix:
     whole = np.array([f.kind == "integer" for f in schema.features])
     rows[:, whole] = np.rint(rows[:, whole])
     low, high = schema.hard_bounds
-    rows = np.clip(rows, low, high)
-    return rows[schema.keeps(rows)]
+    inside: Matrix = np.clip(rows, low, high)
+    return inside
