@@ -16,7 +16,9 @@ NO_MODEL = ""
 class AskingOptions(PluginOptions):
     """How a model is asked."""
 
-    samples: int = Field(1, ge=1, le=256, description="answers to each question; the classifier chooses the nearest valid")
+    samples: int = Field(
+        1, ge=1, le=256, description="answers to each question; the classifier chooses the nearest valid"
+    )
     temperature: float = Field(0.7, gt=0, le=5, description="of sampling, where there is more than one sample")
     confidence: bool = Field(False, description="tell the model the classifier's probability of the target class")
     rationale: bool = Field(True, description="ask for a sentence of reason")
@@ -42,7 +44,9 @@ class AskingOptions(PluginOptions):
 class ModelOptions(AskingOptions):
     """Options of generators that load a checkpoint."""
 
-    model: str = Field(NO_MODEL, description="a folder that save_pretrained wrote, or a hub id that lies in the local cache")
+    model: str = Field(
+        NO_MODEL, description="a folder that save_pretrained wrote, or a hub id that lies in the local cache"
+    )
     revision: str = Field("", description="commit of a hub id; by default the pinned one")
     device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda, cuda:1")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="of the weights in memory")
@@ -82,6 +86,8 @@ class MicroTuningOptions(MicroOptions):
     """Options of llama-micro-ft."""
 
     steps: int = Field(400, ge=1, description="of fine-tuning")
-    imagined: int = Field(6000, ge=0, description="people to learn from beside the training rows, drawn from among them")
+    imagined: int = Field(
+        6000, ge=0, description="people to learn from beside the training rows, drawn from among them"
+    )
     steady: float = Field(0.9, ge=0, le=1, description="share of slightly different people whom a target must flip too")
     wobble: float = Field(0.03, ge=0, le=0.5, description="how different those are, as a share of each feature's range")

@@ -42,20 +42,17 @@ def imagined(schema: FeatureSchema, train: Matrix, n: int, chance: np.random.Gen
 
 
 def _neighbours(schema: FeatureSchema, train: Matrix) -> NDArray[np.intp]:
-    """Positions of the nearest training rows of each, itself among them, shape `(n, k)`."""
+    """Positions of the nearest other training rows of each, shape `(n, k)`; a single row is its own neighbour."""
     from sklearn.neighbors import NearestNeighbors
 
-    embedded = schema.embed(train)
-    k = min(NEIGHBOURS, len(train))
-    found: NDArray[np.intp] = NearestNeighbors(n_neighbors=k, metric="manhattan").fit(embedded).kneighbors(
-        embedded, return_distance=False
-    )
+    if len(train) == 1:
+        return np.zeros((1, 1), dtype=np.intp)
+    nearest = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(train) - 1), metric="manhattan").fit(schema.embed(train))
+    found: NDArray[np.intp] = nearest.kneighbors(return_distance=False)
     return found
 
 
-def _moved(
-    schema: FeatureSchema, train: Matrix, near: NDArray[np.intp], n: int, chance: np.random.Generator
-) -> Matrix:
+def _moved(schema: FeatureSchema, train: Matrix, near: NDArray[np.intp], n: int, chance: np.random.Generator) -> Matrix:
     own = chance.integers(len(train), size=n)
     other = near[own, chance.integers(near.shape[1], size=n)]
     way = chance.uniform(-REACH, REACH, (n, 1)) + WOBBLE * chance.normal(size=(n, len(schema)))

@@ -236,7 +236,13 @@ class _Work:
         return [int(j) for j in np.flatnonzero(self.values.schema.mutable) if chosen is None or j in chosen]
 
     def _score(
-        self, at: NDArray[np.intp], rows: Matrix, features: NDArray[np.intp], choices: Matrix, after: Matrix, now: Matrix
+        self,
+        at: NDArray[np.intp],
+        rows: Matrix,
+        features: NDArray[np.intp],
+        choices: Matrix,
+        after: Matrix,
+        now: Matrix,
     ) -> Matrix:
         """Gain in probability for its cost, or for whatever flips the class, its cost alone."""
         before = np.take_along_axis(self.people[at], features, axis=1)
