@@ -62,18 +62,21 @@ class Codebook:
     def words(self) -> list[Word]:
         """Every word there is."""
         words = [Word(text, "probability", place=i / len(PROBABILITIES)) for i, text in enumerate(PROBABILITIES)]
-        for j, feature in enumerate(self.schema.features):
-            for value in self._said[j]:
-                name, text = self._spelled(j, value)
-                for end in (",", ""):  # the last feature of a row has no comma
-                    words.append(Word(f"{name}:{text}{end}", "person", j, self._place(j, value)))
-            if not feature.mutable:
-                continue
-            for head in ('{"changes":[', ","):
-                words.append(Word(f'{head}{{"feature":{name},"value":', "feature", j))
-            for value in self.values.choices[j]:
-                words.append(Word(f"{self._spelled(j, value)[1]}}}", "value", j, self._place(j, value)))
+        for j in range(len(self.schema)):
+            words += self._of_people(j)
+            words += self._of_edits(j) if self.schema.features[j].mutable else []
         return words
+
+    def _of_people(self, j: int) -> list[Word]:
+        spoken = [(*self._spelled(j, value), self._place(j, value)) for value in self._said[j]]
+        ends = (",", "")  # the last feature of a row has no comma
+        return [Word(f"{name}:{text}{end}", "person", j, place) for name, text, place in spoken for end in ends]
+
+    def _of_edits(self, j: int) -> list[Word]:
+        spoken = [(*self._spelled(j, value), self._place(j, value)) for value in self.values.choices[j]]
+        name = spoken[0][0]
+        heads = [Word(f'{before}{{"feature":{name},"value":', "feature", j) for before in ('{"changes":[', ",")]
+        return heads + [Word(f"{text}}}", "value", j, place) for _, text, place in spoken]
 
     @cached_property
     def _said(self) -> list[Matrix]:

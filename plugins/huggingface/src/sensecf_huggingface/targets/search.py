@@ -106,7 +106,7 @@ class _Work:
     def within_range(self) -> Matrix:
         values, schema = self.values, self.values.schema
         rows = self.people.copy()
-        for j in np.flatnonzero(schema.numeric & schema.mutable):
+        for j in map(int, np.flatnonzero(schema.numeric & schema.mutable)):
             inside = np.clip(rows[:, j], values.low[j], values.high[j])
             rows[:, j] = np.where(self._allowed(j, inside), inside, rows[:, j])
         return rows
@@ -116,7 +116,9 @@ class _Work:
         features, choices = self._candidates()
         rows, now = rows.copy(), self.ask(rows)
         flipped, stuck = now >= FLIP, np.zeros(len(rows), dtype=bool)
-        allowed = np.stack([self._allowed(j, value) for j, value in zip(features, choices, strict=True)], axis=1)
+        allowed = np.stack(
+            [self._allowed(j, value) for j, value in zip(features.tolist(), choices, strict=True)], axis=1
+        )
         tried = np.tile(np.arange(len(features)), (len(rows), 1))
         for round_ in range(self.how.most_edits):
             at = np.flatnonzero(~flipped & ~stuck)
@@ -164,7 +166,7 @@ class _Work:
         rows, schema = rows.copy(), self.values.schema
         home = self.within_range()  # what was out of range is not given back
         gaps = schema.gaps(rows, home)
-        for j in np.argsort(-gaps.max(axis=0, initial=0.0)):
+        for j in map(int, np.argsort(-gaps.max(axis=0, initial=0.0))):
             at = np.flatnonzero(flipped & (gaps[:, j] > 0))
             if not len(at):
                 continue
@@ -201,7 +203,7 @@ class _Work:
         """The rows with every edit of a number carried on by a stride of its own length, and at least of `LEAST` of the range."""
         values, schema = self.values, self.values.schema
         farther, span = rows.copy(), schema.frozen_scales().span
-        for j in np.flatnonzero(schema.numeric & schema.mutable):
+        for j in map(int, np.flatnonzero(schema.numeric & schema.mutable)):
             gone = rows[:, j] - home[:, j]
             wanted = rows[:, j] + stride * (gone + LEAST * span[j] * np.sign(gone))
             value = values.choices[j][values.nearest(j, wanted)]
