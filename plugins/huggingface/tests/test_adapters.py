@@ -173,7 +173,7 @@ def workers(tmp_path, identity, saved):
 
         def start_waiting(self):
             process = self.start()
-            assert "another process trains adapter" in process.stderr.readline()
+            assert "another process makes adapter" in process.stderr.readline()
             return process
 
     yield Workers()
