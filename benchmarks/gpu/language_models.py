@@ -10,6 +10,7 @@ Each stage writes results/gpu_language_models.json and .md at once. See README.m
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -106,12 +107,10 @@ def speed(bench: Bench) -> dict:
         how = {
             "attention_mask": torch.ones_like(ids),
             "max_new_tokens": tokens[one.query.id],
-            "min_new_tokens": tokens[one.query.id],
             "do_sample": False,
             "pad_token_id": asker.loaded.tokenizer.pad_token_id,
             "logits_processor": [xgrammar.contrib.hf.LogitsProcessor(one.grammar)],
         }
-        how.pop("min_new_tokens")  # the grammar says when an answer may end
         each, said = timed(lambda ids=ids, how=how: asker.loaded.model.generate(ids, **how))
         loop.append({"seconds": each, "tokens": said.shape[1] - ids.shape[1]})
     return {
@@ -127,6 +126,7 @@ def speed(bench: Bench) -> dict:
 
 def constraint(bench: Bench) -> dict:
     """Free answers beside answers held to the grammar, 32 at once, all to the same number of tokens."""
+    from sensecf_huggingface.chat import prompt_ids
     from sensecf_huggingface.decoding import Decoder, Decoding, Limits
 
     generator = bench.fitted()
@@ -134,8 +134,6 @@ def constraint(bench: Bench) -> dict:
     tokens = bench.chosen.tokens
     people = bench.people(AT_ONCE)
     grammars = [held for held, _ in asker._grammars(people.schema, list(people))]
-    from sensecf_huggingface.chat import prompt_ids
-
     asked = asker.questions.messages(people.matrix, np.full(len(people), 0.5))
     prompts = [prompt_ids(asker.loaded.tokenizer, messages) for messages in asked]
     known, limits = asker.compiler.vocabulary, Limits(AT_ONCE, threads=1)
@@ -159,26 +157,26 @@ def constraint(bench: Bench) -> dict:
 
 def tuning(bench: Bench) -> dict:
     """LoRA on the model, through the generator's own `fit`."""
+    from sensecf_huggingface.adapters import Adapters
+
     reset_peak()
     generator = bench.to_tune(bench.tuned)
     generator.available()
-    seconds, _ = timed(lambda: generator.fit(bench.task()))
-    from sensecf_huggingface.adapters import Adapters
-
-    (adapter,) = list(Adapters(bench.task().cache).all())[:1]
-    return {"fit_seconds": seconds, "peak_gib": peak_gib(), "training": dict(adapter.manifest.validation)}
+    with tempfile.TemporaryDirectory(dir=bench.home) as cache:  # an adapter found in one would not be trained
+        seconds, _ = timed(lambda: generator.fit(replace(bench.task(), cache=Path(cache))))
+        (adapter,) = Adapters(Path(cache)).all()
+        return {"fit_seconds": seconds, "peak_gib": peak_gib(), "training": dict(adapter.manifest.validation)}
 
 
 def resume(bench: Bench) -> dict:
     """A training in a process of its own, killed once a checkpoint is there, and started again."""
+    reset_peak()  # the GPU is the other process's
     with tempfile.TemporaryDirectory(dir=bench.home) as cache:
         command = [sys.executable, __file__, *sys.argv[1:], "--models", bench.name, "--home", str(bench.home)]
         command += ["--child", cache]
         started = time.perf_counter()
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-            while not list(Path(cache).glob("huggingface/training/*/checkpoints/*/step-*")) and not list(
-                Path(cache).glob("huggingface/training/*/checkpoints/step-*")
-            ):
+            while not any(Path(cache).glob("huggingface/training/*/**/step-*")):
                 if process.poll() is not None or time.perf_counter() - started > CHILD_WAITS:
                     process.kill()
                     raise SystemExit("the training ended, or wrote no checkpoint, before it could be killed")
@@ -228,6 +226,7 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
 def reset_peak() -> None:
     import torch
 
+    gc.collect()
     if has_gpu():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -270,7 +269,10 @@ def page(result: dict) -> str:
         f"Load of the machine at the start: {work['load'][0]:.1f} on {made['cores']} cores.",
     ]
     for name, found in result["models"].items():
-        head += ["", f"## Shape of {name}: {found['parameters']:,} parameters, {found['vocabulary']:,} pieces"]
+        head += [
+            "",
+            f"## {'Shape' if work['full'] else 'Toy'} of {name}: {found['parameters']:,} parameters, {found['vocabulary']:,} pieces",
+        ]
         head += [line for stage in STAGES if stage in found for line in SAYS[stage](found[stage])]
     return "\n".join(head) + "\n"
 

@@ -1,5 +1,6 @@
 """Batches, a shared prefix and padding change no answer: the reference is transformers' own loop, one prompt at a time."""
 
+import itertools
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 import xgrammar
 from sensecf_huggingface.chat import prompt_ids
-from sensecf_huggingface.constraint import Compiler, vocabulary
+from sensecf_huggingface.constraint import Compiler, Masks, vocabulary
 from sensecf_huggingface.decoding import Decoder, Decoding, Limits, PromptTooLongError
 from sensecf_huggingface.grammar import edit_list_grammar
 from small_models import save_llama, save_mistral
@@ -309,3 +310,12 @@ def test_layers_that_keep_no_keys_are_refused_by_name(llama):
         attention_kinds(config)
     mixed = SimpleNamespace(sliding_window=64, layer_types=["full_attention", "sliding_attention"])
     assert attention_kinds(mixed) == {"full_attention": None, "sliding_attention": 64}
+
+
+def test_masks_that_are_kept_change_no_answer(llama, monkeypatch):
+    ids, grammars = asked(llama)
+    how = Decoding(LONG, samples=4, temperature=1.5)
+    kept = Decoder(llama).decode(ids, grammars, range(len(ids)), how)
+    monkeypatch.setattr(Masks, "after", lambda masks, place, token: next(unlike))
+    unlike = itertools.count(10**6)  # no two answers stand alike, so every mask is filled for its own
+    assert Decoder(llama).decode(ids, grammars, range(len(ids)), how) == kept
