@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensecf_bench import Unavailable
 from sensecf_bench.queries import QueryBatch
 from sensecf_huggingface.adapters import Adapters, Identity, Trained
 from sensecf_huggingface.targets.pairs import Aims, make_pairs
@@ -37,6 +36,10 @@ MUCH_FARTHER, A_LITTLE = 1.5, 0.01  # what an answer may be farther than a targe
 PROBES = 256  # imagined people whose probabilities tell one classifier from another
 
 
+class NothingToLearnError(Exception):
+    """Nobody among the training rows is in the undesired class, or nothing flips them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Lesson:
     """What to teach to which model: `values` is what targets may say."""
@@ -50,8 +53,7 @@ class Lesson:
 
 
 def adapter_for(lesson: Lesson, load: Callable[[], Loaded], name: str) -> Path:
-    """The folder of the adapter for this lesson, trained now if nobody has. Raises Unavailable where there is nothing to
-    learn: nobody among the training rows is in the undesired class, or no counterfactual of them was found."""
+    """The folder of the adapter for this lesson, trained now if nobody has. Raises NothingToLearnError."""
     identity = Identity.of(lesson.checkpoint, lesson.recipe.identity(), lesson.task.seed, data_key(lesson))
     return Adapters(lesson.task.cache).obtain(identity, lambda folder: _trained(lesson, load, folder, name)).folder
 
@@ -90,10 +92,7 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
     probability = probability_of_target(task)
     pairs = make_pairs(lesson.values, probability, learnt, lesson.aims, chance)
     if not len(pairs):
-        raise Unavailable(
-            "there is nothing to learn from: no training row in the undesired class has a counterfactual that was found",
-            "explain another classifier, or use more training rows",
-        )
+        raise NothingToLearnError("no training row in the undesired class has a counterfactual that was found")
     loaded = load()
     asked = questions.messages(pairs.people, probability(pairs.people))
     answers = questions.answers(pairs.people, pairs.counterfactuals)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from pydantic import Field
+
 from sensecf_bench import CounterfactualBatch, Generator, Unavailable
 from sensecf_bench.prompting import Brief, Prompt
-from sensecf_huggingface.options import MicroOptions, MicroTuningOptions, ModelOptions, TuningOptions
+from sensecf_huggingface.options import MODEL, SAMPLES, MicroOptions, MicroTuningOptions, ModelOptions, TuningOptions
 
 if TYPE_CHECKING:
     from sensecf_bench import QueryBatch, Task
@@ -42,7 +45,7 @@ class LanguageModel(Generator):
 
     def fit(self, task: Task) -> None:
         from sensecf_huggingface.asking import Asker
-        from sensecf_huggingface.finetuning import probability_of_target
+        from sensecf_huggingface.finetuning import NothingToLearnError, probability_of_target
 
         self.task = task
         self._asker = None
@@ -51,7 +54,12 @@ class LanguageModel(Generator):
         o, questions = self.options, self.questions(task)
         told = probability_of_target(task) if o.confidence else None
         samples = max(o.samples, task.k)
-        self._asker = Asker(self.loaded(task, questions), questions, told, samples, o.temperature, o.batch)
+        try:
+            loaded = self.loaded(task, questions)
+        except NothingToLearnError as why:
+            sys.stderr.write(f"{self.name} abstains: {why}\n")
+            return
+        self._asker = Asker(loaded, questions, told, samples, o.temperature, o.batch)
 
     def generate(self, queries: QueryBatch) -> CounterfactualBatch | None:
         from sensecf_huggingface.asking import answered
@@ -115,6 +123,14 @@ class FineTuned(Pretrained):
 
     training: ClassVar[bool] = True
     Options = TuningOptions
+
+    def available(self) -> None:
+        """Raise Unavailable also when the adapter that was named is damaged, or was trained on another base."""
+        from sensecf_huggingface.adapters import for_base
+
+        super().available()
+        if self.options.adapter:
+            for_base(Path(self.options.adapter), self._found())
 
     def loaded(self, task: Task, questions: Questions) -> Loaded:
         from sensecf_huggingface.finetuning import adapter_for
@@ -197,7 +213,7 @@ class MicroTunedAt8(MicroTuned):
     name = "llama-micro-ft@8"
 
     class Options(MicroTuningOptions):
-        samples: int = 8
+        samples: int = Field(8, ge=1, le=256, description=SAMPLES)
 
 
 class Mistral(Pretrained):
@@ -206,7 +222,7 @@ class Mistral(Pretrained):
     name = "biomistral-7b"
 
     class Options(ModelOptions):
-        model: str = "BioMistral/BioMistral-7B"
+        model: str = Field("BioMistral/BioMistral-7B", description=MODEL)
 
 
 class MistralTuned(FineTuned):
@@ -215,7 +231,7 @@ class MistralTuned(FineTuned):
     name = "biomistral-7b-ft"
 
     class Options(TuningOptions):
-        model: str = "BioMistral/BioMistral-7B"
+        model: str = Field("BioMistral/BioMistral-7B", description=MODEL)
 
 
 class MistralTunedAt8(MistralTuned):
@@ -224,7 +240,7 @@ class MistralTunedAt8(MistralTuned):
     name = "biomistral-7b-ft@8"
 
     class Options(MistralTuned.Options):
-        samples: int = 8
+        samples: int = Field(8, ge=1, le=256, description=SAMPLES)
 
 
 class Llama(Pretrained):
@@ -233,7 +249,7 @@ class Llama(Pretrained):
     name = "llama-3.1-8b"
 
     class Options(ModelOptions):
-        model: str = "meta-llama/Llama-3.1-8B-Instruct"
+        model: str = Field("meta-llama/Llama-3.1-8B-Instruct", description=MODEL)
 
 
 class LlamaTuned(FineTuned):
@@ -242,7 +258,7 @@ class LlamaTuned(FineTuned):
     name = "llama-3.1-8b-ft"
 
     class Options(TuningOptions):
-        model: str = "meta-llama/Llama-3.1-8B-Instruct"
+        model: str = Field("meta-llama/Llama-3.1-8B-Instruct", description=MODEL)
 
 
 class LlamaTunedAt8(LlamaTuned):
@@ -251,7 +267,7 @@ class LlamaTunedAt8(LlamaTuned):
     name = "llama-3.1-8b-ft@8"
 
     class Options(LlamaTuned.Options):
-        samples: int = 8
+        samples: int = Field(8, ge=1, le=256, description=SAMPLES)
 
 
 class AnyModel(Pretrained):

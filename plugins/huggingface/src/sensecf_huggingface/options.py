@@ -11,14 +11,14 @@ from sensecf_bench.prompting import TEMPLATES, template_for
 
 AT_ONCE = 32
 NO_MODEL = ""
+SAMPLES = "answers to each question; the classifier chooses the nearest valid"
+MODEL = "a folder that save_pretrained wrote, or a hub id that lies in the local cache"
 
 
 class AskingOptions(PluginOptions):
     """How a model is asked."""
 
-    samples: int = Field(
-        1, ge=1, le=256, description="answers to each question; the classifier chooses the nearest valid"
-    )
+    samples: int = Field(1, ge=1, le=256, description=SAMPLES)
     temperature: float = Field(0.7, gt=0, le=5, description="of sampling, where there is more than one sample")
     confidence: bool = Field(False, description="tell the model the classifier's probability of the target class")
     rationale: bool = Field(True, description="ask for a sentence of reason")
@@ -44,9 +44,7 @@ class AskingOptions(PluginOptions):
 class ModelOptions(AskingOptions):
     """Options of generators that load a checkpoint."""
 
-    model: str = Field(
-        NO_MODEL, description="a folder that save_pretrained wrote, or a hub id that lies in the local cache"
-    )
+    model: str = Field(NO_MODEL, description=MODEL)
     revision: str = Field("", description="commit of a hub id; by default the pinned one")
     device: str = Field("auto", description="auto (a GPU where there is one), cpu, cuda, cuda:1")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="of the weights in memory")

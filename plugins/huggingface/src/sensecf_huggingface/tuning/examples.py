@@ -55,15 +55,22 @@ def fingerprint(examples: Iterable[Example]) -> str:
 def encode(loaded: Loaded, conversations: Iterable[tuple[Sequence[Message], str]]) -> list[Example]:
     """Prompts, word for word as they will be asked, and the answers to learn, each with the token that ends a turn.
 
-    Raises DataError where the tokenizer knows no such token: a model would learn never to stop.
+    Raises DataError where the tokenizer knows no such token (a model would learn never to stop), or has no token for a part
+    of an answer (it would learn to say that it does not know).
     """
     from sensecf_huggingface.chat import answer_ids, prompt_ids
 
     end = end_of_turn(loaded.tokenizer, loaded.stop_ids)
-    return [
-        Example.answer(prompt_ids(loaded.tokenizer, messages), [*answer_ids(loaded.tokenizer, answer), end])
-        for messages, answer in conversations
-    ]
+    unknown = loaded.tokenizer.unk_token_id
+    examples = []
+    for messages, answer in conversations:
+        said = answer_ids(loaded.tokenizer, answer)
+        if unknown is not None and unknown in said:
+            raise DataError(
+                f"the tokenizer has no token for a part of the answer {answer[:200]}", "use another tokenizer"
+            )
+        examples.append(Example.answer(prompt_ids(loaded.tokenizer, messages), [*said, end]))
+    return examples
 
 
 def end_of_turn(tokenizer: Any, stop_ids: Sequence[int]) -> int:
