@@ -77,14 +77,14 @@ class Asker:
         """Each query's compiled grammar and the length of its longest answer. Rows that agree where a feature has a
         direction share one."""
         directed = [f.name for f in schema.features if f.mutable and f.direction != "any"]
-        rationale = self.questions.prompt.answer.rationale
+        rationale, said = self.questions.prompt.answer.rationale, self.questions.said
         known: dict[tuple[Any, ...], tuple[Any, int] | None] = {}
         found = []
         for query in people:
             row = query.row
             key = tuple(row[name] for name in directed)
             if key not in known:
-                grammar = edit_list_grammar(schema, row, rationale=rationale)
+                grammar = edit_list_grammar(schema, row, rationale=rationale, said=said)
                 known[key] = None if grammar is None else (self.compiler.compile(grammar), grammar.longest)
             found.append(known[key])
         return found

@@ -48,6 +48,14 @@ class Questions:
         """Read an answer about this person (raw units). Raises Unparsable."""
         return self.prompt.parse(text, row)
 
+    @property
+    def said(self) -> dict[str, list[float]] | None:
+        """The only numbers that an answer may say, by feature; None where it may say any."""
+        if self.codebook is None:
+            return None
+        values = self.codebook.values
+        return {name: choices.tolist() for name, choices in zip(values.schema.names, values.choices, strict=True)}
+
     def _one(self, row: Mapping[str, Any], probability: float) -> list[Message]:
         messages = self.prompt.messages(row)
         if self.codebook is not None:

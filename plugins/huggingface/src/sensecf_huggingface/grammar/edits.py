@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sensecf_huggingface.grammar.values import levels, numbers, spelled
+from sensecf_huggingface.grammar.values import levels, listed, numbers, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sensecf_bench import Feature, FeatureSchema
 
@@ -36,13 +36,21 @@ class EditGrammar:
     longest: int
 
 
-def edit_list_grammar(schema: FeatureSchema, row: Mapping[str, Any], *, rationale: bool) -> EditGrammar | None:
+def edit_list_grammar(
+    schema: FeatureSchema,
+    row: Mapping[str, Any],
+    *,
+    rationale: bool,
+    said: Mapping[str, Sequence[float]] | None = None,
+) -> EditGrammar | None:
     """The grammar of the answers to the query with this row (raw units); None where no edit is possible.
+
+    `said` lists, by feature, the only numbers that may be said, for models that know no others; they lie within hard bounds.
 
     An answer in it can be parsed, and the row it proposes keeps immutable features, hard bounds and directions, if the
     row asked about does. Rows get the same text unless a mutable feature has a direction.
     """
-    edits = [edit for feature in schema.features if (edit := _edit(schema, feature, row)) is not None]
+    edits = [edit for feature in schema.features if (edit := _edit(schema, feature, row, said)) is not None]
     if not edits:
         return None
     most = _longest_rationale(schema) if rationale else 0
@@ -62,18 +70,20 @@ def _tail(most: int) -> str:
     return f',\\"rationale\\":\\"" character{{0,{most}}} "\\"}}"' if most else '}"'
 
 
-def _edit(schema: FeatureSchema, feature: Feature, row: Mapping[str, Any]) -> EditGrammar | None:
+def _edit(
+    schema: FeatureSchema, feature: Feature, row: Mapping[str, Any], said: Mapping[str, Sequence[float]] | None
+) -> EditGrammar | None:
     if not feature.mutable:
         return None
     name, _ = spelled(feature, row[feature.name])
     head = f'{{"feature":{name},"value":'
-    if feature.is_numeric:
+    if feature.is_numeric and said is None:
         grid = numbers(schema, feature, row)
         if grid is None:
             return None
         value, longest = grid.expression(), grid.longest
     else:
-        choices = levels(feature, row)
+        choices = listed(feature, row, said[feature.name]) if feature.is_numeric and said else levels(feature, row)
         if not choices:
             return None
         value, longest = f"({' | '.join(map(_literal, choices))})", max(map(_size, choices))

@@ -17,7 +17,7 @@ from sensecf_bench.prompting import row_text
 from sensecf_huggingface.grammar.numbers import EXACT, Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sensecf_bench import Feature
 
@@ -41,6 +41,18 @@ def levels(feature: Feature, row: Mapping[str, Any]) -> list[str]:
     first = now + 1 if feature.direction == "increase" else 0
     last = now if feature.direction == "decrease" else len(feature.levels)
     return [_spelled_level(feature, level) for level in feature.levels[first:last] if _sayable(level)]
+
+
+def listed(feature: Feature, row: Mapping[str, Any], values: Sequence[float]) -> list[str]:
+    """Of some numbers those that an edit may choose, spelled."""
+    now = float(row[feature.name])
+    step = (feature.step or float(NOISE) * max(1.0, abs(now))) / 2
+    if feature.direction == "increase":
+        values = [value for value in values if value >= now + step]
+    elif feature.direction == "decrease":
+        values = [value for value in values if value <= now - step]
+    whole = feature.kind == "integer"
+    return [_spelled_number(feature, round(value) if whole else float(value)) for value in values]
 
 
 def numbers(schema: FeatureSchema, feature: Feature, row: Mapping[str, Any]) -> Grid | None:
@@ -109,6 +121,11 @@ def _largest(seen: tuple[float, float]) -> Decimal:
 @lru_cache(65536)
 def _spelled_level(feature: Feature, level: str) -> str:
     return spelled(feature, level)[1]
+
+
+@lru_cache(65536)
+def _spelled_number(feature: Feature, value: float) -> str:
+    return spelled(feature, value)[1]
 
 
 def _sayable(level: str) -> bool:
