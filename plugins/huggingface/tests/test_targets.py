@@ -174,5 +174,12 @@ def test_quantiles_by_hand():
     schema = FeatureSchema((Feature(name="x", kind="continuous", precision=0.1, bounds=(0, 10)),))
     rows = np.array([0.04, 1.06, 2.0, 3.0, 9.98])[:, None]
     values = Values.of(schema.with_scales(rows), rows, 5)
-    assert values.choices[0].tolist() == [0.0, 1.1, 2.0, 3.0, 10.0]
-    assert values.snapped(np.array([[1.55], [1.5], [-3.0], [99.0]])).ravel().tolist() == [1.1, 1.1, 0.0, 10.0]
+    assert values.choices[0].tolist() == [0.1, 1.1, 2.0, 3.0, 9.9]
+    assert values.snapped(np.array([[1.55], [1.5], [-3.0], [99.0]])).ravel().tolist() == [1.1, 1.1, 0.1, 9.9]
+
+
+def test_rounding_takes_no_value_out_of_the_range():
+    schema = FeatureSchema((Feature(name="hours", kind="continuous", precision=0.1),))
+    train = np.array([[3.14], [5.0], [6.02], [7.06]])
+    values = Values.of(schema.with_scales(train), train, 4)
+    assert values.choices[0].tolist() == [3.2, 5.0, 6.0, 7.0]

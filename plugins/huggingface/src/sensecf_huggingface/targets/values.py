@@ -28,15 +28,14 @@ class Values:
 
     @classmethod
     def of(cls, schema: FeatureSchema, train: Matrix, most: int) -> Values:
-        """Up to `most` quantiles of each number over training rows of shape `(n, d)`, its extremes among them."""
-        low, high = schema.hard_bounds
+        """Up to `most` quantiles of each number over training rows of shape `(n, d)`, all within their range."""
         choices = []
         for j, feature in enumerate(schema.features):
             if not feature.is_numeric:
                 choices.append(np.arange(len(feature.levels), dtype=np.float64))
                 continue
             at = np.quantile(train[:, j], np.linspace(0.0, 1.0, most), method="nearest")
-            choices.append(np.unique(np.clip(rounded(feature, at), low[j], high[j])))
+            choices.append(_inside(feature, at))
         return cls(schema, tuple(choices))
 
     @cached_property
@@ -61,6 +60,15 @@ class Values:
         """Which values lie between the extremes of their feature, shape `(n, d)`."""
         inside: NDArray[np.bool_] = (rows >= self.low) & (rows <= self.high)
         return inside
+
+
+def _inside(feature: Feature, at: Matrix) -> Matrix:
+    """Rising quantiles with the decimals that mean anything, each once; rounding takes none of them out of their range."""
+    tidy = rounded(feature, at)
+    step = 10.0 ** -decimals(feature, float(np.abs(at).max(initial=0.0)))
+    tidy = rounded(feature, tidy + step * (tidy < at[0]) - step * (tidy > at[-1]))
+    kept = np.unique(tidy[(tidy >= at[0]) & (tidy <= at[-1])])
+    return kept if len(kept) > 1 else np.unique(at)
 
 
 def nearest(choices: Matrix, column: Matrix) -> NDArray[np.intp]:
