@@ -74,7 +74,8 @@ def make_pairs(
     for turn in range(aims.several):
         found = search(values, probability, people, donors, _variant(how, turn), chance)
         answers.append(found.rows)
-        valid.append(found.valid & values.holds(found.rows).all(axis=1))
+        said = schema.changed(found.rows, people).any(axis=1)  # less than a feature's precision is no edit
+        valid.append(found.valid & said & values.holds(found.rows).all(axis=1))
     distances = np.stack(
         [np.where(v, schema.gaps(a, people).mean(axis=1), np.inf) for a, v in zip(answers, valid, strict=True)]
     )
