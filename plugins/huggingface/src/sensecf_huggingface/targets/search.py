@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,8 +81,7 @@ def search(
     proposed, and keeps to their choice of features as far as that goes.
     """
     work = _Work(values, probability, people, how, chance)
-    home = work.within_range()
-    rows, flipped = work.grown(home if start is None else np.where(start == people, home, start))
+    rows, flipped = work.grown(work.home if start is None else np.where(start == people, work.home, start))
     rows, flipped = work.helped(rows, flipped, donors)
     rows = work.shrunk(rows, flipped)
     rows = work.clear(rows, flipped)
@@ -103,7 +103,9 @@ class _Work:
         parts = [self.probability(rows[i : i + AT_ONCE]) for i in range(0, len(rows), AT_ONCE)]
         return np.concatenate(parts) if parts else np.empty(0)
 
-    def within_range(self) -> Matrix:
+    @cached_property
+    def home(self) -> Matrix:
+        """The people with numbers that nobody has brought within the range of the training rows: what no edit gives back."""
         values, schema = self.values, self.values.schema
         rows = self.people.copy()
         for j in map(int, np.flatnonzero(schema.numeric & schema.mutable)):
@@ -164,7 +166,7 @@ class _Work:
     def shrunk(self, rows: Matrix, flipped: Mask) -> Matrix:
         """The rows with each edit, the largest first, taken back as far as they stay flipped."""
         rows, schema = rows.copy(), self.values.schema
-        home = self.within_range()  # what was out of range is not given back
+        home = self.home
         gaps = schema.gaps(rows, home)
         for j in map(int, np.argsort(-gaps.max(axis=0, initial=0.0))):
             at = np.flatnonzero(flipped & (gaps[:, j] > 0))
@@ -187,7 +189,7 @@ class _Work:
     def clear(self, rows: Matrix, flipped: Mask) -> Matrix:
         """The rows so far from the boundary that people a little different flip with the same edits too: by the smallest of
         some strides for which nearly all of them do, or else the one for which most do."""
-        home, best = self.within_range(), rows.copy()
+        home, best = self.home, rows.copy()
         steadiest = np.where(flipped, -1.0, np.inf)
         for stride in STRIDES:
             at = np.flatnonzero(steadiest < self.how.steady)
@@ -264,7 +266,7 @@ class _Work:
     def _nominal(self) -> Mask:
         return self.values.schema.nominal
 
-    @property
+    @cached_property
     def _span(self) -> Matrix:
         schema = self.values.schema
         ranks = np.array([1.0 if f.is_numeric else len(f.levels) - 1.0 for f in schema.features])
