@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sensecf_bench.queries import Outcome
+from sensecf_bench.reports.markdown import NOTHING, bullets, folded, number, table
 from sensecf_bench.reports.origin import origin, publishable, without_folders
 from sensecf_bench.reports.pooling import LEAST_PEOPLE, LEAST_SHARE
 from sensecf_bench.reports.rationales import RATIONALES, what_models_say
@@ -23,7 +24,6 @@ HEADLINE = (
     "cost-seconds",
 )
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
-NOTHING = "–"
 MEANING = {
     Outcome.FOUND: "at least one row was admitted",
     Outcome.ABSTAINED: "the generator left the query out",
@@ -65,7 +65,7 @@ def render_dataset(results: Mapping[str, Any]) -> str:
     others = [m for m in results["metrics"] if m not in headline]
     sections = [f"# Leaderboard: {dataset}", _about(results)]
     if results["drift"]:
-        sections.append("**The sentinels have drifted; do not trust this table:**\n\n" + _bullets(results["drift"]))
+        sections.append("**The sentinels have drifted; do not trust this table:**\n\n" + bullets(results["drift"]))
     sections += [_ranking(results, headline), _how_to_read(results, headline)]
     sections += ["## Not ranked", _not_ranked(results)]
     sections += ["## Outcomes", _outcomes(results)]
@@ -78,8 +78,8 @@ def render_dataset(results: Mapping[str, Any]) -> str:
     sections += ["## By classifier and seed", _by_cell(results)]
     sections += ["## The classifiers explained", _classifiers(results)]
     if notes := [*results["notes"], *_metric_errors(results)]:
-        sections += ["## Notes", _bullets(notes)]
-    sections += ["## What the columns mean", _glossary(results), "## Provenance", _bullets(origin(results))]
+        sections += ["## Notes", bullets(notes)]
+    sections += ["## What the columns mean", _glossary(results), "## Provenance", bullets(origin(results))]
     return "\n\n".join(sections) + "\n"
 
 
@@ -177,7 +177,7 @@ def _what_is_bold() -> str:
 def _not_ranked(results: Mapping[str, Any]) -> str:
     lines = [f"`{e['generator']}`: {e['not_ranked_because']}" for e in results["summary"] if not e["ranked"]]
     lines += [f"`{s['generator']}`: skipped, {s['reason']}{_fix(s['fix'])}" for s in results["skipped"]]
-    return _bullets(lines) if lines else "Every generator was ranked."
+    return bullets(lines) if lines else "Every generator was ranked."
 
 
 def _outcomes(results: Mapping[str, Any]) -> str:
@@ -212,7 +212,7 @@ def _changes(results: Mapping[str, Any]) -> str:
     for entry in _ranked(results):
         most = sorted(entry["changes"].items(), key=lambda item: (-item[1], item[0]))[:MOST_CHANGED]
         rows.append([_name(entry), ", ".join(f"{name} {share:.2f}" for name, share in most if share > 0) or NOTHING])
-    return _table(head, rows, numbers=False)
+    return _table(head, rows, texts=2)
 
 
 def _by_cell(results: Mapping[str, Any]) -> str:
@@ -221,15 +221,15 @@ def _by_cell(results: Mapping[str, Any]) -> str:
         [r["generator"], r["classifier"], str(r["seed"]), r["status"], *(_cell(r["metrics"].get(m)) for m in shown)]
         for r in sorted(results["rows"], key=lambda r: (r["generator"], r["classifier"], r["seed"]))
     ]
-    table = _table(["generator", "classifier", "seed", "status", *shown], rows)
-    return f"<details><summary>{len(rows)} cells</summary>\n\n{table}\n\n</details>"
+    cells = _table(["generator", "classifier", "seed", "status", *shown], rows)
+    return folded(f"{len(rows)} cells", cells)
 
 
 def _classifiers(results: Mapping[str, Any]) -> str:
     rows = []
     for c in results["contexts"]:
         quality = c.get("quality", {})
-        measured = [_number(quality.get(name)) for name in ("accuracy", "f1", "auc")]
+        measured = [number(quality.get(name)) for name in ("accuracy", "f1", "auc")]
         rows.append(
             [c["classifier"], str(c["seed"]), *measured, str(c.get("test", NOTHING)), str(c.get("queries", NOTHING))]
         )
@@ -243,7 +243,7 @@ def _glossary(results: Mapping[str, Any]) -> str:
         "Not every classifier has derivatives; a generator that needs them abstains from one that has none."
     )
     metrics = [f"`{name}` ({m['unit']}): {m['description']}" for name, m in results["metrics"].items()]
-    return _bullets([access, *metrics])
+    return bullets([access, *metrics])
 
 
 # -- cells ---------------------------------------------------------------------------------------------------------
@@ -259,10 +259,10 @@ def _name(entry: Mapping[str, Any]) -> str:
 def _cell(estimate: Mapping[str, Any] | None, best: bool = False) -> str:
     if estimate is None or estimate["value"] is None:
         return NOTHING
-    value = f"**{_number(estimate['value'])}**" if best else _number(estimate["value"])
+    value = f"**{number(estimate['value'])}**" if best else number(estimate["value"])
     interval = ""
     if estimate["low"] is not None:
-        interval = f" [{_number(estimate['low'])}, {_number(estimate['high'])}]"
+        interval = f" [{number(estimate['low'])}, {number(estimate['high'])}]"
     return f"{value}{interval} ({estimate['scored']})"
 
 
@@ -273,32 +273,13 @@ def _factual_cell(results: Mapping[str, Any], metric: str) -> str:
     if not values or len(values) < len(known):
         return NOTHING
     asked = sum(e["scored"] for e in known)
-    return f"{_number(sum(e['value'] * e['scored'] for e in known) / asked)} ({asked})" if asked else NOTHING
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return NOTHING
-    if value == 0 or value == 1:
-        return f"{value:g}"
-    if abs(value) < 0.01:
-        return f"{value:.2g}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{number(sum(e['value'] * e['scored'] for e in known) / asked)} ({asked})" if asked else NOTHING
 
 
 def _fix(fix: str) -> str:
     return f"; to enable it: {fix}" if fix else ""
 
 
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {_one_line(line)}" for line in lines)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = True) -> str:
-    lines = [head, ["---"] + ["---:" if numbers else "---"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(_one_line(text).replace("|", "\\|") for text in line) + " |" for line in lines)
-
-
-def _one_line(text: str) -> str:
-    """Text from plugins and tables may hold line breaks, which would end a row or a bullet."""
-    return " ".join(text.splitlines())
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
+    first, *others = ([text.replace("|", "\\|") for text in row] for row in (head, *rows))
+    return table(first, others, texts)
