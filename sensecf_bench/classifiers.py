@@ -72,6 +72,7 @@ class _Coding:
 class _Family(Classifier):
     """A scikit-learn estimator behind one-hot coding of levels (and standardised numbers, where it needs them)."""
 
+    weighted = True
     standardise = False
 
     def estimator(self, seed: int, rarest: int) -> Any:
@@ -79,9 +80,20 @@ class _Family(Classifier):
         raise NotImplementedError
 
     def fit(self, schema: FeatureSchema, rows: Matrix, labels: Classes, seed: int) -> None:
+        self._fit(schema, rows, labels, seed)
+
+    def fit_weighted(self, schema: FeatureSchema, rows: Matrix, labels: Classes, weights: Matrix, seed: int) -> None:
+        """Rows are standardised, and a support vector machine's kernel gets its width, as without weights.
+
+        Weights of 1 are left out: with any at all a forest draws other rows, where scikit-learn draws them by weight.
+        """
+        weighing = {} if (weights == 1).all() else {"sample_weight": weights}
+        self._fit(schema, rows, labels, seed, **weighing)
+
+    def _fit(self, schema: FeatureSchema, rows: Matrix, labels: Classes, seed: int, **weighing: Matrix) -> None:
         self._coding = _Coding(schema, rows, self.standardise)
         estimator = self.estimator(seed, int(np.bincount(labels).min()))
-        self._model = estimator.fit(self._coding.encode(rows), labels)
+        self._model = estimator.fit(self._coding.encode(rows), labels, **weighing)
 
     def predict_proba(self, rows: Matrix) -> Matrix:
         probabilities: Matrix = self._model.predict_proba(self._coding.encode(rows))

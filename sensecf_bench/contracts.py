@@ -127,10 +127,16 @@ class Classifier(Plugin, ABC):
 
     version: ClassVar[str] = "1"
     differentiable: ClassVar[bool] = False  # whether it writes `gradient`
+    weighted: ClassVar[bool] = False  # whether it writes `fit_weighted`
 
     @abstractmethod
     def fit(self, schema: FeatureSchema, rows: Matrix, labels: Classes, seed: int) -> None:
         """Fit on training rows of shape `(n, d)` and classes of shape `(n,)`; the same seed gives the same model."""
+
+    def fit_weighted(self, schema: FeatureSchema, rows: Matrix, labels: Classes, weights: Matrix, seed: int) -> None:
+        """The same, with row i counting as `weights[i]` > 0 rows in what is minimised, weights of shape `(n,)`. With weights
+        of 1 it gives the model that `fit` gives."""
+        raise NotImplementedError(f"classifier {self.name!r} takes no weights")
 
     @abstractmethod
     def predict_proba(self, rows: Matrix) -> Matrix:
@@ -245,6 +251,9 @@ class Generator(Plugin, ABC):
     named_options: ClassVar[tuple[str, ...]] = ()  # options that stand beside its name even at their defaults
     preload: ClassVar[tuple[str, ...]] = ()  # modules worth importing once rather than in every process
     sentinel: ClassVar[bool] = False  # a calibration row of the table, never ranked
+    dear: ClassVar[str] = (
+        ""  # why preparing or asking it takes minutes, if it does; the quick augmentation grid shows it
+    )
 
     def available(self) -> None:
         """Raise `Unavailable(reason, fix)` when this generator cannot run here. Called before anything runs."""
