@@ -120,6 +120,26 @@ class SlopesOfCodes(Rule):
         return super().gradient(rows) + np.eye(rows.shape[1])[-1]
 
 
+class DrawsMoreWhenWeighted(Rule):
+    breaks = "weights-count"
+    weighted = True
+    shift = 0.0
+
+    def fit_weighted(self, schema, rows, labels, weights, seed):
+        self.shift = 0.001 * weights.sum()
+
+    def predict_proba(self, rows):
+        return super().predict_proba(rows + self.shift)
+
+
+class OverlooksWeights(Rule):
+    breaks = "weights-count"
+    weighted = True
+
+    def fit_weighted(self, schema, rows, labels, weights, seed):
+        self.fit(schema, rows, labels, seed)
+
+
 # -- metrics ------------------------------------------------------------------------------------------------------------
 class Fine(MeanMetric):
     """Share of features that were changed."""

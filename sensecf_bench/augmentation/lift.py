@@ -191,7 +191,8 @@ def _lifts_at(level: _AtLevel, means: Matrix, controls: Collection[str]) -> list
 
 def _share(part: Matrix, whole: Matrix) -> Matrix:
     """NaN where there is no whole to have a share of."""
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > NEGLIGIBLE)
+    share: Matrix = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > NEGLIGIBLE)
+    return share
 
 
 def _best(values: Matrix, names: Sequence[str]) -> dict[str, str]:

@@ -31,6 +31,9 @@ def retrained(classifier: Classifier, material: Material, test_rows: Matrix, see
             classifier.fit_weighted(material.schema, material.rows, material.labels, material.weights, seed)
     except BenchError as error:
         raise Impossible(error.message, error.fix) from error
+    except Exception as error:  # a classifier may be anybody's
+        what = f"classifier {classifier.name!r} cannot be fitted: {type(error).__name__}: {error}"
+        raise Impossible(what) from error
     probabilities = np.asarray(classifier.predict_proba(test_rows), dtype=np.float64)
     if probabilities.shape != (len(test_rows), 2) or not np.isfinite(probabilities).all():
         raise Impossible(f"classifier {classifier.name!r} did not return two finite probabilities for each test row")

@@ -162,8 +162,9 @@ def _rules(subject: Subject) -> list[tuple[str, Any, str]]:
             ("preload", words, "a tuple of module names"),
             ("requirements", _requirements, "a tuple of requirements as pip reads them"),
             ("sentinel", truth, "True or False"),
+            ("dear", lambda v: isinstance(v, str), "text: why it takes minutes, empty where it does not"),
         ],
-        "classifier": [text, ("differentiable", truth, "True or False")],
+        "classifier": [text, *((flag, truth, "True or False") for flag in ("differentiable", "weighted"))],
         "metric": [
             text,
             ("direction", lambda v: v in DIRECTIONS, f"one of {', '.join(DIRECTIONS)}"),

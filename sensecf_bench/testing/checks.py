@@ -76,6 +76,7 @@ OWN: Mapping[PluginKind, tuple[Function, ...]] = {
         classifier.leaves_its_rows_alone,
         classifier.beats_the_base_rate,
         classifier.gradient_is_the_slope,
+        classifier.weights_count,
     ),
     "metric": (
         metric.works_on_every_case,

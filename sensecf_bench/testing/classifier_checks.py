@@ -21,6 +21,7 @@ ROUNDING = 1e-5  # single precision sums in another order
 STEP = 1e-3  # of a feature's range, for differences
 SLACK = 0.02
 PLACES = 5  # rows at which gradients are compared
+HEAVY = 20.0  # a weight that no model can overlook
 
 
 def learns_all_kinds(subject: Subject, bench: Bench) -> None:
@@ -131,6 +132,18 @@ def gradient_is_the_slope(subject: Subject, bench: Bench) -> None:
         )
 
 
+def weights_count(subject: Subject, bench: Bench) -> None:
+    """If it takes weights: with weights of 1 it is the model that it is without, and other weights make another."""
+    if not getattr(subject.cls, "weighted", False):
+        raise NotChecked("it takes no weights")
+    without, labels = _predictions(subject), _data().labels[_data().train]
+    ones, heavy = (_weighted(subject, np.where(labels == 1, weight, 1.0)) for weight in (1.0, HEAVY))
+    cure = "hand the weights to what is fitted, and let nothing else hang on there being any"
+    require(np.allclose(ones, without, atol=ROUNDING), "the same with 1s", f"{_most(ones, without):.3g} apart", cure)
+    seen = "the same predictions"
+    require(not np.allclose(heavy, without, atol=ROUNDING), f"another model with class 1 at {HEAVY:g}", seen, cure)
+
+
 # -- what the checks share ---------------------------------------------------------------------------------------------
 def _data() -> Data:
     return tables.setting().explained.data
@@ -150,6 +163,14 @@ def _fitted(subject: Subject) -> Classifier:
     data, model = _data(), _made(subject)
     model.fit(data.schema, data.matrix[data.train].copy(), data.labels[data.train].copy(), tables.SEED)
     return model
+
+
+def _weighted(subject: Subject, weights: Matrix) -> Matrix:
+    data, model = _data(), _made(subject)
+    model.fit_weighted(
+        data.schema, data.matrix[data.train].copy(), data.labels[data.train].copy(), weights, tables.SEED
+    )
+    return model.predict_proba(_test_rows())
 
 
 def _working(subject: Subject) -> tuple[Classifier, Any]:
