@@ -35,7 +35,10 @@ def duplication(reduced: Reduced) -> Material:
 def class_weights(reduced: Reduced) -> Material:
     """Let a retained row of the class count as 1 + missing / n rows: in theory the same as repeating it so often."""
     weights = np.ones(len(reduced.rows))
-    for c, missing in _to_fill(reduced):
+    to_fill = list(_to_fill(reduced))
+    if not to_fill:
+        return reduced.as_is
+    for c, missing in to_fill:
         ours = reduced.labels == c
         weights[ours] += missing / ours.sum()
     return Material(reduced.schema, reduced.rows, reduced.labels, weights)

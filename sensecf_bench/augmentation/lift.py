@@ -54,7 +54,8 @@ class Lift:
 
     `full`, `reduced` and `augmented` are mean scores, None where one is not defined. `lift` is augmented − reduced in
     points, `relative` the same in percent of reduced (the study's way), `recovered` the share (augmented − reduced) /
-    (full − reduced), None where nothing was lost, and `over_best_control` the lift less that of the best control, in
+    (full − reduced), None where nothing was lost (and without an interval where that happens in more than one resample in
+    ten), and `over_best_control` the lift less that of the best control, in
     points; a control is compared with the others. Their counts are of trials: with the score defined, of the arm, and
     at that level.
     """

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sensecf_bench.schema import Mask, Matrix
 
 CELLS_AT_ONCE = 1 << 17  # numbers in a table of weights: 1 MiB stays in a processor's cache; part of what a seed means
+LEAST_AT_ONCE = 64  # resamples, however many rows: probabilities are sorted anew for every block
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ def _sample_and_resamples(rows: Mapping[int, int], seed: int, resamples: int) ->
     """The draws by seed, block by block; `rows` says how many test rows each seed has."""
     yield {s: Draws(np.ones((m, 1)), np.zeros(1, dtype=np.intp)) for s, m in rows.items()}
     rng = np.random.default_rng(seed)
-    at_once = max(1, CELLS_AT_ONCE // max(1, *rows.values()))
+    at_once = max(LEAST_AT_ONCE, CELLS_AT_ONCE // max(1, *rows.values()))
     for start in range(0, resamples, at_once):
         drawn = rng.integers(0, len(rows), size=(min(at_once, resamples - start), len(rows)))
         block = {}

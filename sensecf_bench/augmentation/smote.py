@@ -33,7 +33,7 @@ def smote(reduced: Reduced, c: int, missing: int) -> Matrix:
     ordered = ~reduced.schema.nominal
     scale = np.ones(len(reduced.schema))
     scale[ordered] = reduced.rows[:, ordered].std(axis=0)
-    scale[scale == 0] = 1.0
+    scale[scale < np.finfo(np.float64).tiny] = 1.0
     sampler = _sampler(reduced.schema, {c: n + missing}, min(NEIGHBOURS, n - 1), reduced.seed)
     rows, _ = sampler.fit_resample(reduced.rows / scale, reduced.labels)
     return _as_people_write(reduced, np.asarray(rows[len(reduced.rows) :], dtype=np.float64) * scale)
@@ -46,7 +46,7 @@ def _sampler(schema: FeatureSchema, wanted: dict[int, int], neighbours: int, see
     if schema.nominal.all():
         return SMOTEN(**settings)
     if schema.nominal.any():
-        return SMOTENC(np.flatnonzero(schema.nominal), **settings)
+        return SMOTENC(np.flatnonzero(schema.nominal).tolist(), **settings)
     return SMOTE(**settings)
 
 
