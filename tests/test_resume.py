@@ -13,12 +13,14 @@ import pytest
 from sensecf_bench import api
 
 MOMENTS = 10
+WORKERS = 2
+PATIENCE = 120.0
 
 
 def command(folder, plugins, *more):
     settings = ["--generators", "slow-random,identity,nearest-opposite", "--datasets", "breast-cancer"]
     settings += ["--classifiers", "svm,xgboost", "--plugin", str(plugins / "slow_and_random.py"), "--resamples", "200"]
-    settings += ["--config", str(plugins / "small_shards.yaml")]
+    settings += ["--config", str(plugins / "small_shards.yaml"), "--jobs", str(WORKERS)]
     return [sys.executable, "-m", "sensecf_bench", "run", *settings, "--out", str(folder), *more]
 
 
@@ -47,36 +49,68 @@ def unbroken(tmp_path_factory, single_file_plugins):
     return folder
 
 
-def kill_when(command_line, folder, written):
-    """Start a run and kill it as soon as so many files have been written since; False if it ended before that."""
-    before = files_in(folder)
-    process = subprocess.Popen(
-        command_line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    while process.poll() is None:
-        if files_in(folder) - before >= written:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            return True
+class Hold:
+    """Keeps runs from their end, so that on however busy a machine nothing comes too late to them: `slow-random` waits at
+    a late query in either of its cells, until both workers stand still."""
+
+    def __init__(self, folder, unbroken):
+        queries = api.load(unbroken).queries
+        mine = queries[queries["cf_generator"] == "slow-random"]
+        one, other = (part["query_id"] for _, part in mine.groupby("cf_classifier"))
+        folder.mkdir()
+        self._file = folder / "hold"
+        self._file.write_text([query_id for query_id in one if query_id in set(other)][-1])
+
+    def start(self, command_line, **more):
+        for mark in self._marks():
+            mark.unlink()
+        environment = {**os.environ, "SLOW_RANDOM_HOLD": str(self._file)}
+        return subprocess.Popen(command_line, env=environment, **more)
+
+    def is_reached(self):
+        return len(self._marks()) >= WORKERS
+
+    def _marks(self):
+        return list(self._file.parent.glob("hold-*"))
+
+
+@pytest.fixture
+def hold(tmp_path, unbroken):
+    return Hold(tmp_path / "held", unbroken)
+
+
+def wait_until(condition, process):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, "the run ended by itself"
+        assert time.monotonic() < deadline
         time.sleep(0.002)
-    return False
 
 
-def test_a_run_killed_at_ten_moments_ends_like_an_unbroken_one(tmp_path, unbroken, single_file_plugins):
+def kill_when(hold, command_line, folder, written):
+    """Start a run and kill it as soon as so many files have been written since, or it gets no further."""
+    before = files_in(folder)
+    process = hold.start(command_line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    wait_until(lambda: files_in(folder) - before >= written or hold.is_reached(), process)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_a_run_killed_at_ten_moments_ends_like_an_unbroken_one(tmp_path, unbroken, hold, single_file_plugins):
     folder = tmp_path / "run"
     folder.mkdir()
-    kills = sum(kill_when(command(folder, single_file_plugins), folder, written) for written in range(1, MOMENTS + 1))
-    assert kills == MOMENTS
+    for written in range(1, MOMENTS + 1):
+        kill_when(hold, command(folder, single_file_plugins), folder, written)
     assert not (folder / "results.json").exists()
     finished = subprocess.run(command(folder, single_file_plugins), check=True, capture_output=True, text=True)
     assert "6 cells done" in finished.stdout
     assert essence(folder) == essence(unbroken)
 
 
-def test_nobody_is_left_behind_by_a_kill(tmp_path, single_file_plugins):
+def test_nobody_is_left_behind_by_a_kill(tmp_path, hold, single_file_plugins):
     folder = tmp_path / "run"
     folder.mkdir()
-    assert kill_when(command(folder, single_file_plugins), folder, 3)
+    kill_when(hold, command(folder, single_file_plugins), folder, 3)
     deadline = time.monotonic() + 20
     while left := survivors(str(folder)):
         assert time.monotonic() < deadline, left
@@ -95,16 +129,14 @@ def survivors(folder):
     return found
 
 
-def test_an_interrupt_keeps_finished_work_and_says_so(tmp_path, unbroken, single_file_plugins):
+def test_an_interrupt_keeps_finished_work_and_says_so(tmp_path, unbroken, hold, single_file_plugins):
     folder = tmp_path / "run"
-    process = subprocess.Popen(
+    process = hold.start(
         command(folder, single_file_plugins), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    while files_in(folder) < 6 if folder.exists() else True:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.005)
+    wait_until(hold.is_reached, process)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "finished work is kept" in errors
     assert "Traceback" not in errors
