@@ -18,13 +18,18 @@ JOINERS = "\u200c\u200d"  # invisible, and part of how words and emoji are spelt
 def inert(text: str, most: int | None = None) -> str:
     """A text as part of a line of Markdown, without effect: no markup, no HTML, no link, whatever it holds.
 
-    White space of any kind becomes single spaces, and characters that nobody sees are left out; beyond `most` characters
-    there is an ellipsis. It must not begin a line, where even a number means something.
+    White space and unseen characters are as in `visible`. It must not begin a line, where even a number means something.
     """
+    return "".join(ENTITIES.get(c, c) for c in MARKUP.sub(r"\\\g<0>", visible(text, most)))
+
+
+def visible(text: str, most: int | None = None) -> str:
+    """A text on one line: white space of any kind becomes single spaces, and characters that nobody sees are left out;
+    beyond `most` characters there is an ellipsis."""
     line = " ".join("".join(c for c in text if _is_seen(c)).split())
     if most is not None and len(line) > most:
         line = line[: most - 1].rstrip() + "…"
-    return "".join(ENTITIES.get(c, c) for c in MARKUP.sub(r"\\\g<0>", line))
+    return line
 
 
 def _is_seen(character: str) -> bool:

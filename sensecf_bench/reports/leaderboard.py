@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from sensecf_bench.queries import Outcome
+from sensecf_bench.reports.arms import AUGMENTATION, only_about
+from sensecf_bench.reports.augmentation import COLUMN, about_column, augmentation_lift, lift_column
 from sensecf_bench.reports.markdown import NOTHING, bullets, folded, number, table
 from sensecf_bench.reports.origin import origin, publishable, without_folders
 from sensecf_bench.reports.pooling import LEAST_PEOPLE, LEAST_SHARE
@@ -41,11 +44,13 @@ def datasets_in(results: Mapping[str, Any]) -> list[str]:
 
 def only(results: Mapping[str, Any], dataset: str) -> dict[str, Any]:
     """The part of a results document that one dataset's leaderboard is made from."""
-    parts = {
+    parts: dict[str, Any] = {
         name: [entry for entry in results[name] if entry["dataset"] == dataset]
         for name in ("contexts", "rows", "factuals", "summary", RATIONALES)
         if name in results
     }
+    if results.get(AUGMENTATION):
+        parts[AUGMENTATION] = only_about(results[AUGMENTATION], dataset)
     about = [line for line in results["notes"] if line.startswith(f"{dataset} · ")]
     drift = [line for line in results["drift"] if f" on {dataset} · " in line]
     for name in ("rows", "summary"):
@@ -73,6 +78,8 @@ def render_dataset(results: Mapping[str, Any]) -> str:
         sections += ["## Further metrics", _metric_table(results, others, _ranked(results))]
     if any(e["changes"] for e in results["summary"]):
         sections += ["## Which features change", _changes(results)]
+    if lift := augmentation_lift(results):
+        sections += ["## Augmentation lift", lift]
     if results.get(RATIONALES):
         sections += ["## What the models say", what_models_say(results)]
     sections += ["## By classifier and seed", _by_cell(results)]
@@ -126,11 +133,16 @@ def _metric_table(
             [f"*{e['generator']}*", e["access"], *(_cell(e["metrics"].get(m)) for m in metrics)] for e in sentinels
         ]
         rows.append(["*the factual rows*", NOTHING, *(_factual_cell(results, m) for m in metrics)])
+        if (lifts := lift_column(results)) is not None:
+            head.append(COLUMN)
+            for entry, row in zip_longest([*entries, *sentinels], rows):
+                row.append(lifts.get(entry["generator"], NOTHING) if entry else NOTHING)
     return _table(["generator", "access", *head], rows)
 
 
 def _how_to_read(results: Mapping[str, Any], metrics: Sequence[str]) -> str:
-    return "\n\n".join([_what_cells_say(results, metrics), _what_intervals_cover(results), _what_is_bold()])
+    lift = [about_column()] if lift_column(results) is not None else []
+    return "\n\n".join([_what_cells_say(results, metrics), _what_intervals_cover(results), _what_is_bold(), *lift])
 
 
 def _what_cells_say(results: Mapping[str, Any], metrics: Sequence[str]) -> str:

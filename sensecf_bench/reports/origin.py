@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-WRITTEN_LAST = ("options", "plugins", "environments", "blocked", "jobs", "shard_size")  # or not at all
+WRITTEN_LAST = ("augmentation", "options", "plugins", "environments", "blocked", "jobs", "shard_size")  # or not at all
 INTERNAL = ("class", "source", "environment")  # versions that say nothing to a reader
 
 
@@ -46,12 +46,24 @@ def command(config: Mapping[str, Any]) -> str:
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         words += [f"--{name.replace('_', '-')}", text]
+    if "augmentation" in config:  # records of older versions have none
+        words += _augmentation(config["augmentation"], defaults["augmentation"]["grid"])
     for c, options in config["options"].items():
         words += [w for o, v in options.items() for w in ("--set", f"{c}.{o}={json.dumps(v)}")]
     words += [w for name in config["plugins"] for w in ("--plugin", name)]
     words += [w for name, python in config["environments"].items() for w in ("--env", f"{name}={python}")]
     words += [w for name in config["blocked"] for w in ("--block", name)]
     return shlex.join(words)
+
+
+def _augmentation(chosen: Mapping[str, Any], default: str) -> list[str]:
+    """The grid, unless it is the default, and what was set beside it."""
+    from sensecf_bench.engine.config import AugmentationConfig
+
+    grid = AugmentationConfig(grid=chosen["grid"]).model_dump(mode="json")
+    words = [] if chosen["grid"] == default else ["--augmentation", chosen["grid"]]
+    changed = {name: value for name, value in chosen.items() if value != grid[name]}
+    return words + [w for name, value in changed.items() for w in ("--set", f"augmentation.{name}={json.dumps(value)}")]
 
 
 def _environments(results: Mapping[str, Any]) -> list[str]:

@@ -1,15 +1,17 @@
-"""Leaderboards as files: a markdown file a dataset beside the records it was made from, and the check of both."""
+"""Leaderboards as files: a markdown file a dataset beside the records it was made from and its curves, and the check of all."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from sensecf_bench.engine.files import CorruptError, read_json, write_atomically, write_json
 from sensecf_bench.errors import RunFolderError, StaleError
-from sensecf_bench.reports.leaderboard import datasets_in, only, render_dataset
+from sensecf_bench.reports.drawing import faults, write_curves
+from sensecf_bench.reports.leaderboard import datasets_in, only, render, render_dataset
 
 SHOWN = 120  # characters of a line that differs
 
@@ -30,7 +32,8 @@ def read_results(run: Path) -> dict[str, Any]:
 
 
 def build(run: Path, out: Path) -> list[Path]:
-    """Write `<dataset>.md` and `<dataset>.json` for each dataset of a run; returns the markdown files."""
+    """Write `<dataset>.md` and `<dataset>.json` for each dataset of a run, and the curves that its page shows; returns the
+    markdown files."""
     results = read_results(run)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -42,14 +45,23 @@ def build(run: Path, out: Path) -> list[Path]:
             target = out / f"{dataset}.md"
             write_atomically(target, lambda p, text=page: p.write_text(text, encoding="utf-8"))  # type: ignore[misc]
             written.append(target)
+            write_curves(records, out)
     except OSError as error:
         raise RunFolderError(f"cannot write to {out}: {error.strerror}", "choose another --out") from error
     return written
 
 
+def write_page(results: Mapping[str, Any], run: Path) -> None:
+    """Write a run's own `leaderboard.md`, all datasets in one, with their curves beside it."""
+    page = render(results)
+    write_atomically(run / "leaderboard.md", lambda p: p.write_text(page, encoding="utf-8"))
+    for dataset in datasets_in(results):
+        write_curves(only(results, dataset), run)
+
+
 def check(folder: Path) -> list[str]:
-    """Render every leaderboard of a folder again from its records. Raises StaleError naming each that differs, with
-    its first differing line; returns the names of those that were checked."""
+    """Render every leaderboard of a folder again from its records, and look whether its curves are those of the records.
+    Raises StaleError naming each that differs, with its first differing line; returns the names of those checked."""
     if (folder / "run.json").exists():
         raise RunFolderError(
             f"{folder} is a run folder, not a folder of leaderboards",
@@ -63,13 +75,15 @@ def check(folder: Path) -> list[str]:
     problems += [f"{name}.json has no leaderboard beside it" for name in sorted(records - pages)]
     for name in sorted(pages & records):
         try:
-            expected = render_dataset(json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
+            results = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+            expected = render_dataset(results)
         except (ValueError, KeyError, TypeError, IndexError) as error:
             problems.append(f"{name}.json cannot be read: {type(error).__name__}: {error}")
             continue
         found = (folder / f"{name}.md").read_text(encoding="utf-8")
         if found != expected:
             problems.append(f"{name}.md is not what its records say; {name}.md:{_first_difference(expected, found)}")
+        problems += faults(results, folder)
     if problems:
         raise StaleError("; ".join(problems), "build it again: `sensecf-bench leaderboard build RUN --out FOLDER`")
     return sorted(pages)
