@@ -60,6 +60,22 @@ class Run:
         )
 
     @property
+    def augmentation(self) -> pd.DataFrame:
+        """A row an arm, level of scarcity, retrained classifier and seed, with columns such as `reduced_f1`; empty where
+        augmentation is off."""
+        import pandas as pd
+
+        part = self.document.get("augmentation") or {"rows": []}
+        stages = ("full", "reduced", "augmented")
+        return pd.DataFrame(
+            [
+                {name: value for name, value in row.items() if name not in stages}
+                | {f"{stage}_{score}": value for stage in stages for score, value in row[stage].items()}
+                for row in part["rows"]
+            ]
+        )
+
+    @property
     def queries(self) -> pd.DataFrame:
         """A row a query and cell: the factual in raw units, the outcome, what it took."""
         return self._tables("queries")
@@ -148,7 +164,8 @@ def score(folder: str | Path, observer: Observer | None = None) -> Run:
     if not (folder / "run.json").exists():
         raise RunFolderError(f"{folder} is not a results folder of sensecf-bench", "name the folder of a run")
     try:
-        config = RunConfig.model_validate(read_json(folder / "run.json")["config"])
+        stored = read_json(folder / "run.json")["config"]
+        config = RunConfig.model_validate({"augmentation": "off", **stored})  # a run from before there was any
     except (CorruptError, KeyError, ValueError) as error:
         raise RunFolderError(f"{folder / 'run.json'} cannot be read: {error}", "repeat the run's command") from error
     planned, _ = plan(config)
@@ -174,13 +191,13 @@ def _timing_of(folder: Path) -> Mapping[str, Any] | None:
 
 
 def _publish(folder: Path, carried: Carried, timing: Mapping[str, Any] | None = None) -> Run:
-    from sensecf_bench.engine.files import write_atomically, write_json
-    from sensecf_bench.reports.leaderboard import render
+    from sensecf_bench.engine.files import write_json
+    from sensecf_bench.reports.publish import write_page
     from sensecf_bench.reports.results import build_results
 
     document = build_results(carried)
     if timing is not None:
         document["timing"] = {**timing, "scoring": carried.time.scoring}
     write_json(folder / "results.json", document)
-    write_atomically(folder / "leaderboard.md", lambda p: p.write_text(render(document), encoding="utf-8"))
+    write_page(document, folder)
     return Run(folder, document)

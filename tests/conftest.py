@@ -16,7 +16,12 @@ def single_file_plugins():
 def small_config():
     """The sentinels on one table and one classifier: the smallest run there is."""
     return api.RunConfig(
-        datasets=("diabetes-progression",), classifiers=("svm",), generators=SENTINELS, queries=12, resamples=200
+        datasets=("diabetes-progression",),
+        classifiers=("svm",),
+        generators=SENTINELS,
+        queries=12,
+        resamples=200,
+        augmentation="off",
     )
 
 

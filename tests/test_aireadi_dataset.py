@@ -333,6 +333,7 @@ def test_a_run_publishes_nobody(release, cache, tmp_path):
         generators=("identity",),
         options={"aireadi": {"path": str(release), "cache": str(cache)}},
         jobs=1,
+        augmentation="off",
     )
     api.run(settings, tmp_path / "run")
     build(tmp_path / "run", tmp_path / "published")

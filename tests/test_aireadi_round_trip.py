@@ -74,6 +74,7 @@ def test_a_release_runs_through_the_benchmark(tmp_path, release):
         generators=("identity", "random-opposite", "nearest-opposite"),
         queries=5,
         resamples=100,
+        augmentation="off",
         options={"aireadi": {"path": str(tmp_path / "raw"), "cache": str(tmp_path / "cache")}},
     )
     run = api.run(config, tmp_path / "run")

@@ -118,7 +118,7 @@ def both(tmp_path_factory):
     """The same run without the broken plugins and with all of them."""
     common = {
         "datasets": ("diabetes-progression",), "classifiers": ("svm",), "queries": 6, "resamples": 200,
-        "timeout": 5.0, "blocked": INSTALLED,
+        "timeout": 5.0, "blocked": INSTALLED, "augmentation": "off",
     }  # fmt: skip
     folder, listening = tmp_path_factory.mktemp("broken"), Listening()
     with pytest.MonkeyPatch.context() as patch:

@@ -21,9 +21,12 @@ def bench(*words, cwd=None):
     )
 
 
+OFF = ("--augmentation", "off")
+
+
 def small(*words):
     return ("run", "--generators", "identity,nearest-opposite", "--datasets", "breast-cancer", "--classifiers", "svm",
-            "--queries", "6", "--resamples", "200", *words)  # fmt: skip
+            "--queries", "6", "--resamples", "200", *OFF, *words)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,18 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path):
 
 def test_failed_cells_give_exit_code_1_and_are_listed(tmp_path, single_file_plugins):
     plugin = ("--plugin", single_file_plugins / "faulty.py")
-    words = ("run", "--datasets", "breast-cancer", "--classifiers", "svm", "--queries", "4", "--out", tmp_path / "r")
+    words = (
+        "run",
+        "--datasets",
+        "breast-cancer",
+        "--classifiers",
+        "svm",
+        "--queries",
+        "4",
+        "--out",
+        tmp_path / "r",
+        *OFF,
+    )
     done = bench(*words, *plugin, "--generators", "good,fails-to-fit")
     assert done.returncode == 1
     assert (
@@ -122,6 +136,7 @@ def test_a_drifted_sentinel_fails_the_run(tmp_path):
         "identity",
         "--queries",
         "4",
+        *OFF,
     )
     done = bench(*words, "--plugin", plugin, "--jobs", "1", "--out", tmp_path / "r")
     assert done.returncode == 1, done.stdout + done.stderr
@@ -170,7 +185,8 @@ def test_a_dataset_that_breaks_fails_its_cells(tmp_path):
         "@hookimpl\n"
         "def sensecf_datasets(): return [Bad]\n"
     )
-    done = bench("run", "--datasets", "bad-dataset", "--generators", "identity", "--plugin", plugin, cwd=tmp_path)
+    words = ("run", "--datasets", "bad-dataset", "--generators", "identity", "--plugin", plugin, *OFF)
+    done = bench(*words, cwd=tmp_path)
     assert done.returncode == 1
     assert "unexpected" in done.stdout
 
@@ -196,7 +212,7 @@ def test_a_users_table_from_draft_to_leaderboard(tmp_path):
     assert drafted.returncode == 0, drafted.stderr
     assert "mutable: false" in drafted.stdout
     done = bench("run", "--datasets", "table:people.yaml", "--classifiers", "xgboost", "--generators",
-                 "identity,random-opposite,nearest-opposite", "--queries", "10", "--out", "r", cwd=tmp_path)  # fmt: skip
+                 "identity,random-opposite,nearest-opposite", "--queries", "10", "--out", "r", *OFF, cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     assert "# Leaderboard: people" in (tmp_path / "r" / "leaderboard.md").read_text()
     refused = bench("data", "infer", "people.csv", "--target", "outcome", "--out", "people.yaml", cwd=tmp_path)

@@ -347,6 +347,7 @@ def test_a_generator_sees_the_constraints_and_a_run_stores_who_broke_which(tmp_p
         plugins=(plugin,),
         queries=4,
         resamples=100,
+        augmentation="off",
     )
     (row,) = api.run(config, tmp_path / "run").document["rows"]
     (cell,) = (tmp_path / "run" / "cells").iterdir()

@@ -71,8 +71,8 @@ def test_the_presets_in_the_readme_are_the_presets():
     assert "`quick` explains `random-forest` with 20 queries under seed 0" in text
     assert "`paper` asks 200 queries a cell under seeds 0 to 4" in text
     assert PRESETS == {
-        "quick": {"classifiers": ["random-forest"], "queries": 20, "seeds": [0]},
-        "paper": {"queries": 200, "seeds": [0, 1, 2, 3, 4]},
+        "quick": {"classifiers": ["random-forest"], "queries": 20, "seeds": [0], "augmentation": "off"},
+        "paper": {"queries": 200, "seeds": [0, 1, 2, 3, 4], "augmentation": "full"},
     }
     assert DEFAULT_QUERIES == 100
 

@@ -52,7 +52,7 @@ def own_home(tmp_path, monkeypatch):
 
 def config(**settings):
     basis = {"datasets": ("diabetes-progression",), "classifiers": ("random-forest",), "queries": 8, "jobs": 1}
-    return RunConfig(**{**basis, "plugins": (FOREIGN,), **settings})
+    return RunConfig(**{**basis, "plugins": (FOREIGN,), "augmentation": "off", **settings})
 
 
 def answers(run, generator):

@@ -42,6 +42,7 @@ def faulty(tmp_path_factory, single_file_plugins):
         "shard_size": SHARD,
         "timeout": 1.5,
         "plugins": (single_file_plugins / "faulty.py",),
+        "augmentation": "off",
     }
     folder = tmp_path_factory.mktemp("faulty")
     good = api.run(api.RunConfig(generators=("good",), **common), folder / "good")

@@ -26,6 +26,7 @@ def run(tmp_path_factory, single_file_plugins):
         plugins=(single_file_plugins / "gradients.py",),
         queries=ASKED,
         resamples=200,
+        augmentation="off",
     )
     return api.run(config, tmp_path_factory.mktemp("gradients") / "run")
 
@@ -104,6 +105,7 @@ def test_a_value_over_some_classifiers_is_no_rival_for_one_over_all(tmp_path, si
         "plugins": (single_file_plugins / "gradients.py", _far_off(tmp_path)),
         "queries": 60,
         "resamples": 200,
+        "augmentation": "off",
     }
     alone = api.run(api.RunConfig(classifiers=("mlp",), **common), tmp_path / "alone")
     both = api.run(api.RunConfig(classifiers=("mlp", "random-forest"), **common), tmp_path / "both")

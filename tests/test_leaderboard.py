@@ -108,7 +108,7 @@ def test_a_value_that_is_not_there_is_a_dash_and_never_a_number(small_run):
 def test_the_command_repeats_the_run(small_run):
     assert command(small_run.document["config"]) == (
         "sensecf-bench run --generators identity,random-opposite,nearest-opposite --datasets diabetes-progression "
-        "--classifiers svm --queries 12 --seeds 0 --resamples 200"
+        "--classifiers svm --queries 12 --seeds 0 --resamples 200 --augmentation off"
     )
 
 

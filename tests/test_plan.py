@@ -74,7 +74,7 @@ def registry(plugin):
 
 def config(**changes):
     small = {"generators": ("tunable",), "datasets": ("breast-cancer",), "classifiers": ("random-forest",)}
-    return RunConfig(**{**small, **changes})
+    return RunConfig(**{**small, "augmentation": "off", **changes})
 
 
 def only_cell(registry, **changes):

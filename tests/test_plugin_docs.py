@@ -79,7 +79,7 @@ def test_the_tests_on_the_page_pass(machine):
 
 def test_the_observer_observes(machine):
     (machine.folder / "observer.py").write_text(OBSERVER)
-    settings = "--generators identity --classifiers svm --datasets diabetes-progression --queries 5"
+    settings = "--generators identity --classifiers svm --datasets diabetes-progression --queries 5 --augmentation off"
     said = machine.type(f"sensecf-bench run --plugin observer.py {settings} --out runs/observed")
     assert "1 cells done" in said
     assert (machine.folder / "finished.txt").read_text().startswith("identity: {'FOUND': 5")

@@ -30,6 +30,7 @@ def config(single_file_plugins):
             "queries": QUERIES,
             "resamples": 100,
             "jobs": 1,
+            "augmentation": "off",
             "plugins": (single_file_plugins / "outspoken.py", single_file_plugins / "closed.py"),
         }
         return api.RunConfig(**{**basis, **more})

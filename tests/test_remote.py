@@ -23,6 +23,7 @@ def settings(single_file_plugins):
             "queries": 6,
             "allow": ("network", "paid"),
             "jobs": 1,
+            "augmentation": "off",
         }
         return RunConfig(**{**basis, "plugins": (single_file_plugins / "remote.py",), **more})
 

@@ -115,6 +115,7 @@ def told(single_file_plugins, tmp_path_factory):
         queries=5,
         jobs=1,
         resamples=100,
+        augmentation="off",
     )
     folder = tmp_path_factory.mktemp("told") / "run"
     run = api.run(settings, folder)

@@ -219,6 +219,7 @@ def test_a_page_says_which_sentinels_calibrate_nothing(tmp_path):
         queries=4,
         jobs=1,
         resamples=100,
+        augmentation="off",
     )
     api.run(settings, tmp_path / "run")
     pages = build(tmp_path / "run", tmp_path / "boards")

@@ -40,6 +40,7 @@ def mortal_run(folder, deaths):
         classifiers=("mortal",),
         queries=8,
         resamples=200,
+        augmentation="off",
         plugins=(plugin,),
     )
     return api.run(config, folder / "run"), plugin.with_suffix(".deaths")
@@ -74,6 +75,7 @@ def test_a_cell_that_takes_too_long_times_out_and_keeps_what_it_has(tmp_path, si
         classifiers=("svm",),
         queries=6,
         cell_timeout=2.0,
+        augmentation="off",
         plugins=(single_file_plugins / "faulty.py",),
     )
     victim = api.run(config.model_copy(update={"generators": ("good",)}), tmp_path / "good").queries["query_id"][2]
@@ -107,6 +109,7 @@ def test_what_times_out_does_not_depend_on_how_a_cell_is_split(tmp_path):
             queries=4,
             shard_size=2,
             cell_timeout=6.0,
+            augmentation="off",
             jobs=jobs,
             plugins=(plugin,),
         )

@@ -83,6 +83,9 @@ class Live(Lines):
         if not self.stored:
             self._closed += -(-record["asked"] // cell.shard_size)
 
+    def retrained(self, done: int, arms: int) -> None:
+        self._bar.update(self._cells, completed=done, total=arms)
+
 
 @contextlib.contextmanager
 def progress() -> Iterator[Lines]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,10 @@ def run(
     seeds: Annotated[str | None, typer.Option(help="Seeds, comma-separated; each has its own split (0).")] = None,
     k: Annotated[int | None, typer.Option(help="Counterfactuals per person (1).")] = None,
     preset: Annotated[str | None, typer.Option(help="quick or paper: a set of defaults.")] = None,
+    augmentation: Annotated[
+        str | None,
+        typer.Option(help="off, quick or full: whether classifiers are retrained with counterfactuals (quick)."),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes (one a core).")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds a query may take (30).")] = None,
     cell_timeout: Annotated[float | None, typer.Option(help="Seconds a cell may take (900).")] = None,
@@ -56,6 +61,8 @@ def run(
     from sensecf_bench import api
     from sensecf_bench.engine.config import build_config, parse_environments, parse_settings
 
+    options = parse_settings(set_ or [])
+    about_augmentation = {**({"grid": augmentation} if augmentation else {}), **options.pop("augmentation", {})}
     flags: dict[str, Any] = {
         "generators": _names(generators),
         "datasets": _names(datasets),
@@ -71,7 +78,8 @@ def run(
         "may_share": i_may_share or None,
         "max_cost_usd": max_cost_usd,
         "cache": cache.resolve() if cache else None,
-        "options": parse_settings(set_) if set_ else None,
+        "options": options or None,
+        "augmentation": about_augmentation or None,
         "environments": parse_environments(env) if env else None,
         "plugins": plugin or None,
         "plugins_dir": plugins_dir,
@@ -109,6 +117,21 @@ def _show_plan(planned: Plan, folder: Path) -> None:
         typer.echo(f"  {where}: {', '.join(mine)}")
     for skipped in planned.skipped:
         typer.echo(f"  skipped {skipped.generator}: {skipped.reason} ({skipped.fix})")
+    _show_augmentation(planned)
+
+
+def _show_augmentation(planned: Plan) -> None:
+    scarce = planned.augmentation
+    if scarce is None:
+        typer.echo("augmentation: off")
+        return
+    settings = scarce.config
+    levels = ", ".join(f"{scenario} {100 * r:g} %" for scenario, r in settings.levels)
+    seeds = ", ".join(map(str, settings.seeds))
+    typer.echo(f"augmentation: {len(scarce.cells)} cells; {levels}; seeds {seeds}; explained: {settings.reference}")
+    typer.echo(f"  {', '.join(g.name for g in scarce.generators)}")
+    for left_out in scarce.left_out:
+        typer.echo(f"  left out {left_out.generator}: {left_out.reason}")
 
 
 def _verdict(finished: Run) -> int:
@@ -125,8 +148,22 @@ def _verdict(finished: Run) -> int:
     broken = sorted({f"{name}: {why}" for row in document["rows"] for name, why in row["metric_errors"].items()})
     for line in broken:
         typer.echo(f"metric failed: {line}")
+    lost = _augmentation_failures(document)
+    for line in lost:
+        typer.echo(f"augmentation: {line}")
     unmet = [s for s in document["skipped"] if s["generator"] in document["config"]["generators"]]
     bad = len(finished.failed)
     verdict = f"{len(document['rows']) - bad} cells done" + (f", {bad} failed" if bad else "")
     typer.echo(f"{verdict} in {document['timing']['wall']:.0f} s; leaderboard: {finished.folder / 'leaderboard.md'}")
-    return EXIT_CELLS_FAILED if bad or unmet or broken or document["drift"] else EXIT_OK
+    return EXIT_CELLS_FAILED if bad or unmet or broken or lost or document["drift"] else EXIT_OK
+
+
+def _augmentation_failures(document: Mapping[str, Any]) -> list[str]:
+    """What failed or leaked there, a line a generator and dataset; what cannot be done with so few rows is no failure."""
+    rows = (document["augmentation"] or {"rows": []})["rows"]
+    found: dict[str, int] = {}
+    for row in rows:
+        if row["status"] in ("failed", "leak"):
+            line = f"{row['dataset']} · {row['generator']}: {row['status']}: {row['reason']}"
+            found[line] = found.get(line, 0) + 1
+    return [f"{line} ({count} trials)" for line, count in found.items()]

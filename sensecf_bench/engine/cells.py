@@ -6,9 +6,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sensecf_bench.loading import find_class
 
@@ -50,12 +50,30 @@ class Component:
 
 
 @dataclass(frozen=True)
+class Shortage:
+    """Training rows that are taken away, and the class that counterfactuals are to fill up again.
+
+    The positive class is the table's undesired one. `amount` is the share of its missing rows that is asked for.
+    """
+
+    scenario: Literal["A", "B", "C"]
+    reduction: float
+    fills: Literal["positive", "negative"]
+    amount: float = 1.0
+
+    @property
+    def label(self) -> str:
+        return f"{self.scenario} {100 * self.reduction:g} %, more {self.fills} rows"
+
+
+@dataclass(frozen=True)
 class ContextSpec:
-    """What cells share: a dataset, a classifier and a seed."""
+    """What cells share: a dataset, a classifier and a seed, and which training rows are taken away, if any are."""
 
     dataset: Component
     classifier: Component
     seed: int
+    scarcity: Shortage | None = None
 
     @cached_property
     def key(self) -> str:
@@ -63,7 +81,13 @@ class ContextSpec:
 
     @cached_property
     def data_key(self) -> str:
-        return content_hash({"dataset": asdict(self.dataset), "seed": self.seed})
+        scarce = {"scarcity": asdict(self.scarcity)} if self.scarcity else {}
+        return content_hash({"dataset": asdict(self.dataset), "seed": self.seed, **scarce})
+
+    @cached_property
+    def whole(self) -> ContextSpec:
+        """The same before anything is taken away."""
+        return replace(self, scarcity=None)
 
     def make_dataset(self) -> Dataset:
         made: Dataset = self.dataset.make()
@@ -81,7 +105,7 @@ class CellSpec:
     context: ContextSpec
     generator: Component
     k: int
-    queries: int
+    queries: int  # at most; 0 is as many as the context has
     timeout: float
     cell_timeout: float
     shard_size: int
@@ -90,17 +114,19 @@ class CellSpec:
     @property
     def title(self) -> str:
         c = self.context
-        return f"{c.dataset.label} · {c.classifier.name} · {self.generator.name} · seed {c.seed}"
+        scarce = f" · {c.scarcity.label}" if c.scarcity else ""
+        return f"{c.dataset.label} · {c.classifier.name} · {self.generator.name} · seed {c.seed}{scarce}"
 
     @property
     def name(self) -> str:
         """What it is called, whatever versions it runs on."""
         c, asked = self.context, {"k": self.k, "queries": self.queries, "seed": self.context.seed}
+        scarce = {"scarcity": asdict(c.scarcity)} if c.scarcity else {}
         parts = {
             kind: [part.label, dict(part.options) if part.label == part.name else {}]  # no paths: tables may move
             for kind, part in (("dataset", c.dataset), ("classifier", c.classifier), ("generator", self.generator))
         }
-        return json.dumps({**asked, **parts}, sort_keys=True)
+        return json.dumps({**asked, **parts, **scarce}, sort_keys=True)
 
     def key(self, data_fingerprint: str) -> str:
         """A hash of everything that can change the answers, and of nothing else."""
@@ -112,7 +138,9 @@ class CellSpec:
 
     def folder(self, key: str) -> str:
         c = self.context
-        parts = (c.dataset.label, c.classifier.name, self.generator.name, f"seed{c.seed}", key[:12])
+        parts = [c.dataset.label, c.classifier.name, self.generator.name, f"seed{c.seed}", key[:12]]
+        if c.scarcity:
+            parts.insert(4, f"{c.scarcity.scenario}{100 * c.scarcity.reduction:g}-{c.scarcity.fills}")
         return "--".join(re.sub(r"[^A-Za-z0-9@._-]+", "_", part) for part in parts)
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from sensecf_bench.engine.augmentation_config import AugmentationConfig, as_mapping
 from sensecf_bench.errors import ConfigError, UnknownNameError, describe
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = [
     "ALL",
     "DEFAULT_QUERIES",
     "PRESETS",
+    "AugmentationConfig",
     "RunConfig",
     "build_config",
     "describe",
@@ -29,12 +31,13 @@ ALL = "all"
 DEFAULT_QUERIES = 100
 SHARD_SIZE, BATCHED_SHARD_SIZE = 16, 64
 PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {"classifiers": ["random-forest"], "queries": 20, "seeds": [0]},
-    "paper": {"queries": 200, "seeds": [0, 1, 2, 3, 4]},
+    "quick": {"classifiers": ["random-forest"], "queries": 20, "seeds": [0], "augmentation": "off"},
+    "paper": {"queries": 200, "seeds": [0, 1, 2, 3, 4], "augmentation": "full"},
 }
 
 
-FREE = ("jobs", "metrics", "resamples", "environments", "cache", "max_cost_usd")  # settings that decide no answer
+# settings that decide no answer; `augmentation` adds cells of its own and changes none of the others
+FREE = ("jobs", "metrics", "resamples", "environments", "cache", "max_cost_usd", "augmentation")
 
 
 class RunConfig(BaseModel):
@@ -65,6 +68,7 @@ class RunConfig(BaseModel):
     plugins_dir: Path | None = None
     blocked: tuple[str, ...] = ()
     resamples: int = Field(default=2000, ge=100)
+    augmentation: AugmentationConfig = AugmentationConfig()
 
     @field_validator("generators", "datasets", "classifiers", "metrics", "seeds", "allow", "may_share", mode="before")
     @classmethod
@@ -127,7 +131,9 @@ def build_config(flags: Mapping[str, Any], file: Path | None = None, preset: str
             raise UnknownNameError("preset", preset, PRESETS)
         values.update(PRESETS[preset])
     if file is not None:
-        values.update(_read_yaml(file))
+        written = _read_yaml(file)
+        _join_augmentation(values, written)
+        values.update(written)
         _refuse_preset(values, file)
     given = {name: value for name, value in flags.items() if value is not None}
     if "options" in values and "options" in given:
@@ -135,6 +141,7 @@ def build_config(flags: Mapping[str, Any], file: Path | None = None, preset: str
         given["options"] = _overridden(values["options"], given["options"])
     if isinstance(values.get("environments"), dict) and "environments" in given:
         given["environments"] = {**values["environments"], **given["environments"]}
+    _join_augmentation(values, given)
     values.update(given)
     try:
         return RunConfig.model_validate(values)
@@ -142,6 +149,14 @@ def build_config(flags: Mapping[str, Any], file: Path | None = None, preset: str
         raise ConfigError(
             describe(error, RunConfig), f"see {file}" if file else "see `sensecf-bench run --help`"
         ) from error
+
+
+def _join_augmentation(values: Mapping[str, Any], given: dict[str, Any]) -> None:
+    """What is given of augmentation over what was said of it before, setting by setting."""
+    if "augmentation" in values and "augmentation" in given:
+        before, now = as_mapping(values["augmentation"]), as_mapping(given["augmentation"])
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            given["augmentation"] = {**before, **now}
 
 
 def parse_settings(settings: list[str]) -> dict[str, dict[str, Any]]:

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 
 class Observer(Protocol):
-    """Told of stages by name, of cells as they start and finish, and of shards still in flight."""
+    """Told of stages by name, of cells as they start and finish, of shards still in flight, and of how many arms of
+    augmentation have been retrained."""
 
     def stage(self, name: str) -> None: ...
     def planned(self, cells: int, shards: int) -> None: ...
     def cell_started(self, cell: CellSpec) -> None: ...
     def shards_in_flight(self, done: int) -> None: ...
     def cell_finished(self, cell: CellSpec, record: Mapping[str, Any], reused: bool) -> None: ...
+    def retrained(self, done: int, arms: int) -> None: ...
     def warn(self, message: str) -> None: ...
 
 
@@ -31,6 +33,7 @@ class Quiet:
     def cell_started(self, cell: CellSpec) -> None: ...
     def shards_in_flight(self, done: int) -> None: ...
     def cell_finished(self, cell: CellSpec, record: Mapping[str, Any], reused: bool) -> None: ...
+    def retrained(self, done: int, arms: int) -> None: ...
     def warn(self, message: str) -> None: ...
 
 
@@ -42,13 +45,15 @@ class WithPlugins:
         self.stage: Callable[[str], None] = observer.stage
         self.planned: Callable[[int, int], None] = observer.planned
         self.shards_in_flight: Callable[[int], None] = observer.shards_in_flight
+        self.retrained: Callable[[int, int], None] = observer.retrained
         self.warn: Callable[[str], None] = observer.warn
 
     def cell_started(self, cell: CellSpec) -> None:
         self._observer.cell_started(cell)
         c = cell.context
         named = {"dataset": c.dataset.name, "classifier": c.classifier.name, "seed": c.seed}
-        self._tell("sensecf_cell_started", cell={**named, "generator": cell.generator.name})
+        scarce = {"scarcity": c.scarcity.label} if c.scarcity else {}
+        self._tell("sensecf_cell_started", cell={**named, "generator": cell.generator.name, **scarce})
 
     def cell_finished(self, cell: CellSpec, record: Mapping[str, Any], reused: bool) -> None:
         self._observer.cell_finished(cell, record, reused)

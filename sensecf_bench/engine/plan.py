@@ -9,7 +9,7 @@ import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -22,6 +22,10 @@ from sensecf_bench.engine.versions import core_versions, versions_of
 from sensecf_bench.errors import ConfigError, Unavailable, UnknownNameError
 from sensecf_bench.registry import Registry
 
+if TYPE_CHECKING:
+    from sensecf_bench.engine.scarce_plan import AugmentationPlan
+
+OURS = "sensecf-bench"  # the distribution of what is built in
 MUST_BE_ALLOWED = {"network", "paid"}  # weights and GPUs are free: whether they are there, a generator says itself
 
 
@@ -32,6 +36,7 @@ class Plan:
     skipped: tuple[Skipped, ...]
     metrics: tuple[Component, ...]
     panel: tuple[Component, ...]  # the classifiers of cross-validity
+    augmentation: AugmentationPlan | None = None
 
     @property
     def contexts(self) -> tuple[ContextSpec, ...]:
@@ -40,7 +45,8 @@ class Plan:
     @property
     def preload(self) -> tuple[str, ...]:
         """Modules that the generators of this plan want imported once rather than in every process."""
-        here = [cell.generator_class for cell in self.cells if not cell.generator.python]
+        scarce = self.augmentation.cells if self.augmentation else ()
+        here = [cell.generator_class for cell in (*self.cells, *scarce) if not cell.generator.python]
         return tuple(dict.fromkeys(name for cls in here for name in cls.preload))
 
 
@@ -75,7 +81,33 @@ def make_plan(config: RunConfig, registry: Registry) -> Plan:
         (*skipped, *refused.values()),
         tuple(component("metric", name, config, registry) for name in metrics),
         tuple(component("classifier", name, RunConfig(), registry) for name in _families(registry)),
+        _augmentation(config, registry, datasets, classifiers, generators, set(refused)),
     )
+
+
+def _augmentation(
+    config: RunConfig,
+    registry: Registry,
+    datasets: list[Component],
+    classifiers: list[Component],
+    generators: list[Component],
+    refused: set[tuple[str, str]],
+) -> AugmentationPlan | None:
+    if config.augmentation.grid == "off":
+        return None
+    from sensecf_bench.engine.scarce_plan import Cast, plan_augmentation
+
+    built_in = [n for n in registry.names("generator") if registry.get("generator", n).distribution == OURS]
+    sentinels = [n for n in built_in if registry.generator(n).sentinel]
+    cast = Cast(
+        datasets=datasets,
+        classifiers=classifiers,
+        generators=generators,
+        sentinels=[component("generator", name, config, registry) for name in sentinels],
+        reference=component("classifier", config.augmentation.reference, config, registry),
+        refused=refused,
+    )
+    return plan_augmentation(config, cast, core_versions())
 
 
 def component(
@@ -95,11 +127,7 @@ def component(
 
 def _families(registry: Registry) -> list[str]:
     """The panel is always the built-in families, so that cross-validity means the same in every run."""
-    return [
-        name
-        for name in registry.names("classifier")
-        if registry.get("classifier", name).distribution == "sensecf-bench"
-    ]
+    return [name for name in registry.names("classifier") if registry.get("classifier", name).distribution == OURS]
 
 
 def _dataset(item: str, config: RunConfig, registry: Registry) -> Component:

@@ -3,6 +3,7 @@
 run.json                         configuration and provenance
 cells/<cell>/shard-0003.bin        shards as they are finished
 cells/<cell>/record.json         the finished cell, beside its queries.parquet and rows.parquet
+augmentation/<arm>.bin           what retrained classifiers said of the test rows
 results.json, leaderboard.md     written from the records
 """
 
@@ -12,7 +13,7 @@ import fcntl
 import os
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -246,6 +247,7 @@ def stored_cells(root: Path) -> dict[str, StoredCell]:
 
 def describe_cell(cell: CellSpec) -> dict[str, Any]:
     c = cell.context
+    scarce = {"scarcity": asdict(c.scarcity)} if c.scarcity else {}
     return {
         "dataset": c.dataset.name,
         "dataset_options": dict(c.dataset.options),
@@ -261,6 +263,7 @@ def describe_cell(cell: CellSpec) -> dict[str, Any]:
         "cell_timeout": cell.cell_timeout,
         "shard_size": cell.shard_size,
         "libraries": dict(cell.libraries),
+        **scarce,
     }
 
 

@@ -44,6 +44,7 @@ class ContextReport:
     facts: dict[str, Any]
     seconds: float
     failure: str = ""  # why the classifier could not be fitted
+    asked_are: str = "test row"
 
     @property
     def nothing_to_ask(self) -> str:
@@ -51,7 +52,7 @@ class ContextReport:
         if self.failure:
             return f"classifier failed: {self.failure}"
         undesired = self.facts["undesired"]
-        return "" if self.queries else f"the classifier puts no test row in class {undesired!r}: nothing to ask"
+        return "" if self.queries else f"the classifier puts no {self.asked_are} in class {undesired!r}: nothing to ask"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class PartReport:
     judge: float
 
 
-def describe_context(spec: ContextSpec, limit: int) -> ContextReport:
+def describe_context(spec: ContextSpec, limit: int | None) -> ContextReport:
     """Fit a context's classifier and report on it. Raises DataError or SchemaError when the table is at fault."""
     data = data_for(spec)
     started = time.monotonic()
@@ -98,9 +99,14 @@ def describe_context(spec: ContextSpec, limit: int) -> ContextReport:
     except Exception as error:  # noqa: BLE001 a stranger's classifier may raise anything; it costs its own cells
         failure = type(error).__name__ if data.restricted else f"{type(error).__name__}: {error}"
         return ContextReport(data.table.name, data.fingerprint, 0, {}, facts, time.monotonic() - started, failure)
-    asked = len(explained.queries(limit))
     return ContextReport(
-        data.table.name, data.fingerprint, asked, dict(explained.quality), facts, time.monotonic() - started
+        dataset=data.table.name,
+        fingerprint=data.fingerprint,
+        queries=len(explained.queries(limit)),
+        quality=dict(explained.quality),
+        facts=facts,
+        seconds=time.monotonic() - started,
+        asked_are="retained row of that class" if spec.scarcity else "test row",
     )
 
 
@@ -109,7 +115,7 @@ def run_part(part: Part) -> PartReport:
     started = time.monotonic()
     explained = explained_for(part.cell.context)
     classifier_done = time.monotonic()
-    queries = explained.queries(part.cell.queries)
+    queries = explained.queries(part.cell.queries or None)
     scratch = part.folder / f"scratch-{part.shards[0]:04d}"
     means = part.means.kept_in(part.folder.parent.parent) if explained.data.restricted else part.means
     desk = Desk(part.cell, explained, scratch, part.nursery, means)
@@ -142,13 +148,29 @@ def keep_log(scratch: Path, folder: Path) -> None:
 
 
 def data_for(spec: ContextSpec) -> Data:
-    """A split dataset, kept for the next cell that needs it."""
-    return _remembered(_data, spec.data_key, lambda: prepare_data(spec.make_dataset(), spec.seed))
+    """A split dataset, reduced if the context says so, kept for the next cell that needs it."""
+    return _remembered(_data, spec.data_key, lambda: _prepared(spec))
 
 
 def explained_for(spec: ContextSpec) -> Explained:
     """A fitted classifier, kept for the next cell that needs it."""
-    return _remembered(_explained, spec.key, lambda: fit_classifier(data_for(spec), spec.make_classifier()))
+    return _remembered(_explained, spec.key, lambda: _fitted(spec))
+
+
+def _prepared(spec: ContextSpec) -> Data:
+    if spec.scarcity is None:
+        return prepare_data(spec.make_dataset(), spec.seed)
+    from sensecf_bench.engine.scarce import reduced_data
+
+    return reduced_data(data_for(spec.whole), spec.scarcity)
+
+
+def _fitted(spec: ContextSpec) -> Explained:
+    if spec.scarcity is None:
+        return fit_classifier(data_for(spec), spec.make_classifier())
+    from sensecf_bench.engine.scarce import fit_reference
+
+    return fit_reference(data_for(spec), spec.make_classifier())
 
 
 def _remembered(shelf: OrderedDict[str, Thing], key: str, make: Callable[[], Thing]) -> Thing:

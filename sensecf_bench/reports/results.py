@@ -60,9 +60,19 @@ def build_results(carried: Carried) -> dict[str, Any]:
         "notes": [*_notes(carried), *_gradient_notes(summary), *silent(summary)],
         "drift": drift(rows),
         **gathered(scored),
+        "augmentation": _augmentation(carried),
         "timing": asdict(carried.time),
         "provenance": provenance(),
     }
+
+
+def _augmentation(carried: Carried) -> dict[str, Any] | None:
+    """None where it is off: what belongs to it is not even imported then."""
+    if carried.plan.augmentation is None:
+        return None
+    from sensecf_bench.reports.augmentation_rows import build_augmentation
+
+    return build_augmentation(carried)
 
 
 def _scored(carried: Carried, result: CellResult) -> Scored:

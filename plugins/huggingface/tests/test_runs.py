@@ -26,6 +26,7 @@ BASIS = {
     "jobs": 1,
     "resamples": 100,
     "timeout": 200.0,
+    "augmentation": "off",
 }
 
 
@@ -142,7 +143,8 @@ def test_a_run_of_what_cannot_be_used_is_refused_with_its_cure(copy, tmp_path, t
     assert skipped.fix
 
     out = tmp_path / "run"
-    code, said = typed("run", "--generators", LLAMA, "--queries", "3", "--set", f"{LLAMA}.model={copy}", "--out", out)
+    words = ("run", "--generators", LLAMA, "--queries", "3", "--augmentation", "off", "--out", out)
+    code, said = typed(*words, "--set", f"{LLAMA}.model={copy}")
     assert code == 3
     assert skipped.reason in said
     assert not out.exists()

@@ -18,6 +18,7 @@ def run(python, tmp_path_factory):
         classifiers=("random-forest", "xgboost"),
         queries=15,
         options={"nice-sparsity": {"stock": True}},
+        augmentation="off",
     )
     return api.run(config, tmp_path_factory.mktemp("run") / "run")
 

@@ -25,6 +25,7 @@ BASIS = {
     "allow": ("network", "paid"),
     "jobs": 1,
     "resamples": 100,
+    "augmentation": "off",
 }
 
 

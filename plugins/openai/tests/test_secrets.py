@@ -29,6 +29,7 @@ def test_no_file_and_no_output_holds_the_key(tmp_path, monkeypatch, play):
         "network,paid",
     ]
     command += ["--datasets", "breast-cancer", "--classifiers", "svm", "--queries", "3", "--resamples", "100"]
+    command += ["--augmentation", "off"]
     command += ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "run"), "--jobs", "1"]
     with FaultServer(play, key="" if play.startswith("echo") else CANARY) as server:
         command += ["--set", f"gpt-4-*.base_url={server.url}", "--set", "gpt-4-*.api_key_env=CLINIC_KEY"]

@@ -1,0 +1,186 @@
+"""What a worker does to find out what rows are worth: add them to those that are left, and retrain every classifier."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sensecf_bench.augmentation.controls import CONTROLS
+from sensecf_bench.augmentation.material import Impossible, Material, Reduced
+from sensecf_bench.augmentation.retraining import retrained
+from sensecf_bench.engine.assessments import Added, Arm, Assessment, Table, write_assessment
+from sensecf_bench.engine.files import CorruptError
+from sensecf_bench.engine.leaks import Hidden
+from sensecf_bench.engine.scarce import retained_rows
+from sensecf_bench.engine.store import load_cell
+from sensecf_bench.engine.worker import data_for
+from sensecf_bench.errors import BenchError, RunFolderError
+from sensecf_bench.queries import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sensecf_bench.augmentation.scarcity import Scarcity
+    from sensecf_bench.engine.augmentation_config import AugmentationConfig
+    from sensecf_bench.engine.cells import Component, ContextSpec
+    from sensecf_bench.engine.context import Data
+    from sensecf_bench.engine.store import StoredCell
+    from sensecf_bench.queries import Classes
+    from sensecf_bench.schema import Matrix
+
+
+@dataclass(frozen=True)
+class AssessJob:
+    """One arm at one level of scarcity, or without any, to be written to `path`."""
+
+    whole: ContextSpec
+    scarcity: Scarcity | None
+    arm: Arm
+    cells: tuple[Path, ...]  # stored answers of a generator
+    unstored: tuple[str, ...]  # why there are none of the others
+    classifiers: tuple[Component, ...]
+    settings: AugmentationConfig
+    path: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Filling:
+    """Rows `(m, d)` that a generator brings, with the classes `(m,)` they are added under, and how it came by them."""
+
+    rows: Matrix
+    labels: Classes
+    added: Added
+
+
+def survey(whole: ContextSpec) -> Table:
+    """Split a dataset under a seed and say what it is, or why that cannot be done: a table may be whole under one seed and
+    lack a class under another."""
+    try:
+        data = data_for(whole)
+    except BenchError as error:
+        return Table(whole.dataset.name, failure=error.message)
+    return Table(data.table.name, data.fingerprint)
+
+
+def assess(job: AssessJob) -> None:
+    """Retrain, and store what came of it. Raises RunFolderError when a stored cell is missing or corrupt."""
+    data = data_for(job.whole)
+    truth = data.labels[data.test] == data.table.undesired
+    try:
+        material, added = _material(job, data)
+    except Impossible as error:
+        removed = _removed(job, data)
+        write_assessment(job.path, Assessment(Added("impossible", error.reason, removed=removed), truth))
+        return
+    probabilities: dict[str, Matrix] = {}
+    failures: dict[str, str] = {}
+    if material is not None:
+        for component in job.classifiers:
+            try:
+                probabilities[component.name] = _retrained(component, material, data)
+            except Impossible as error:
+                failures[component.name] = error.reason
+            except Exception as error:  # noqa: BLE001 a stranger's classifier may raise anything; it is shown, and costs itself
+                kind = type(error).__name__
+                failures[component.name] = kind if data.restricted else f"{kind}: {error}"
+    write_assessment(job.path, Assessment(added, truth, probabilities, failures))
+
+
+def _retrained(component: Component, material: Material, data: Data) -> Matrix:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of networks that have not converged, hundreds of times
+        return retrained(component.make(), material, data.matrix[data.test], data.seed, data.table.undesired)
+
+
+def _removed(job: AssessJob, data: Data) -> int:
+    return len(data.train) - len(retained_rows(data, job.scarcity)) if job.scarcity else 0
+
+
+def _material(job: AssessJob, data: Data) -> tuple[Material | None, Added]:
+    """What classifiers are trained on; None where an arm adds nothing, so that it is as good as the rows that are left.
+
+    Raises Impossible where there is no such thing."""
+    if job.scarcity is None:
+        return Material(data.schema, data.matrix[data.train], data.labels[data.train]), Added()
+    whole = Reduced.of(data.schema, data.matrix, data.labels, data.train, job.scarcity, data.table.undesired, data.seed)
+    removed = sum(whole.missing.values())
+    reduced = replace(whole, missing={c: round(job.settings.amount * n) for c, n in whole.missing.items()})
+    if job.arm.kind == "reduced":
+        return reduced.as_is, Added(removed=removed)
+    if not removed:
+        return None, Added(reason="nothing was removed")
+    if job.arm.kind == "control":
+        material = CONTROLS[job.arm.name](reduced)
+        more, asked = len(material.rows) - len(reduced.rows), sum(reduced.missing.values())
+        return material, Added(removed=removed, asked=asked, answered=more, valid=more, added=more)
+    filling = _filling(job, data)
+    added = replace(filling.added, removed=removed)
+    return (reduced.with_rows(filling.rows, filling.labels) if len(filling.rows) else None), added
+
+
+def _filling(job: AssessJob, data: Data) -> Filling:
+    """What a generator's stored answers come to."""
+    assert job.scarcity is not None
+    cells = [_loaded(folder) for folder in job.cells]
+    parts = [_of_cell(cell, job.settings, data) for cell in cells]
+    rows = np.vstack([np.empty((0, len(data.schema))), *(p.rows for p in parts)])
+    labels = np.concatenate([np.empty(0, dtype=np.int64), *(p.labels for p in parts)])
+    shown = retained_rows(data, job.scarcity)
+    never_shown = np.setdiff1d(np.arange(len(data.matrix)), shown)
+    hidden = Hidden(data.schema, data.matrix[shown], data.matrix[never_shown])
+    said = np.vstack([np.empty((0, len(data.schema))), *(_readable(cell, data) for cell in cells)])
+    total = Added(
+        asked=sum(p.added.asked for p in parts),
+        answered=sum(p.added.answered for p in parts),
+        valid=sum(p.added.valid for p in parts),
+        added=len(rows),
+        leaked=hidden.matches(said),
+    )
+    if not hidden.by_chance(total.leaked, len(said)):
+        why = f"{total.leaked} of its {len(said)} rows are rows of the table that it was never shown"
+        return Filling(rows, labels, replace(total, status="leak", reason=why))
+    failed = [cell.record["reason"] for cell in cells if cell.record["status"] == "failed"]
+    return Filling(rows, labels, _judged(total, len(cells), failed, job.unstored))
+
+
+def _of_cell(cell: StoredCell, settings: AugmentationConfig, data: Data) -> Filling:
+    rows, target = cell.rows(), int(cell.queries()["cf_target"].iloc[0])
+    admitted = rows[(rows["cf_reason"] == "") & (rows["cf_rank"] == 0)]
+    predicted = admitted["cf_predicted"].to_numpy(np.int64)
+    valid = predicted == target
+    kept = np.ones(len(admitted), dtype=bool) if settings.keep_invalid else valid
+    labels = predicted if settings.label == "model" else np.full(len(admitted), target, dtype=np.int64)
+    answered = cell.record["outcomes"][str(Outcome.FOUND)]
+    added = Added(asked=cell.record["asked"], answered=answered, valid=int(valid.sum()))
+    return Filling(data.schema.encode(admitted)[kept], labels[kept], added)
+
+
+def _judged(total: Added, stored: int, failed: Sequence[str], unstored: Sequence[str]) -> Added:
+    """The status of an arm of so many stored cells, and the reasons of those that failed or were never asked."""
+    reasons = [*(f"every query failed; the first: {why}" for why in failed), *unstored]
+    reason = reasons[0] if reasons else ""
+    if total.added:
+        return replace(total, reason=f"of one class: {reason}" if reason else "")
+    if reason:
+        return replace(total, status="failed" if len(failed) == stored else "empty", reason=reason)
+    why = "no query was answered" if not total.answered else "no answer is in the target class"
+    return replace(total, status="empty", reason=why)
+
+
+def _readable(cell: StoredCell, data: Data) -> Matrix:
+    """All rows that came back and can be read, admitted or not."""
+    return data.schema.encode(cell.rows().dropna(subset=list(data.schema.names)), quote=False)
+
+
+def _loaded(folder: Path) -> StoredCell:
+    try:
+        cell = load_cell(folder)
+    except CorruptError as error:
+        raise RunFolderError(f"{folder.name}: {error}", "run again: the cell is set aside and recomputed") from error
+    if cell is None:
+        raise RunFolderError(f"{folder.name} has no record", "run again to finish it")
+    return cell

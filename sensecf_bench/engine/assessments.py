@@ -1,0 +1,107 @@
+"""What came of retraining, as it is stored: one small file an arm and level of scarcity, and all of a run together.
+
+RUN/augmentation/<dataset>--seed0--A50--smote--<key>.bin: the hash of its bytes, then a message as on the pipe.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from sensecf_bench.engine.files import CorruptError, write_atomically
+from sensecf_bench.engine.wire import Message, decode, encode
+
+if TYPE_CHECKING:
+    from sensecf_bench.augmentation.scarcity import Scarcity
+    from sensecf_bench.engine.cells import ContextSpec
+    from sensecf_bench.schema import Mask, Matrix
+
+FOLDER = "augmentation"
+HASH_BYTES = 32
+Status = Literal["ok", "empty", "impossible", "failed", "leak"]
+
+
+@dataclass(frozen=True)
+class Added:
+    """How an arm came by its rows: `removed` are gone, `asked` queries were put, `answered` of them have an admitted
+    row, `valid` rows the reference classifier puts in the target class, `added` went into the training rows, and `leaked`
+    were rows that the arm cannot have known."""
+
+    status: Status = "ok"
+    reason: str = ""
+    removed: int = 0
+    asked: int = 0
+    answered: int = 0
+    valid: int = 0
+    added: int = 0
+    leaked: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """One arm at one level: probabilities of the positive class on the test rows, by the classifier that was retrained;
+    one that could not be has its reason in `failures` instead. `truth` says which test rows are positive."""
+
+    added: Added
+    truth: Mask  # (m,)
+    probabilities: Mapping[str, Matrix] = field(default_factory=dict)  # (m,) each
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way of filling up the rows that are left, or one of the two it is compared with."""
+
+    name: str
+    kind: Literal["full", "reduced", "control", "generator"]
+
+
+FULL, REDUCED = Arm("full", "full"), Arm("reduced", "reduced")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A dataset under one seed, as far as reports need it; `failure` says why it cannot be used."""
+
+    dataset: str
+    fingerprint: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Assessed:
+    """All that augmentation found: `tables` by the key of a reference context, and what each arm came to there. All rows
+    are in `full` arms without scarcity. What could not even be tried is an Assessment with its reason."""
+
+    tables: Mapping[str, Table]
+    found: Mapping[tuple[str, Scarcity | None, Arm], Assessment]
+
+    def of(self, whole: ContextSpec, scarcity: Scarcity | None, arm: Arm) -> Assessment:
+        return self.found[whole.data_key, scarcity, arm]
+
+
+def write_assessment(path: Path, assessment: Assessment) -> None:
+    names = list(assessment.probabilities)
+    content = {"added": asdict(assessment.added), "classifiers": names, "failures": dict(assessment.failures)}
+    arrays = {"truth": assessment.truth, **{f"of {n}": assessment.probabilities[n] for n in names}}
+    data = encode(Message("assessment", content, arrays))
+    whole = hashlib.sha256(data).digest() + data
+    write_atomically(path, lambda p: p.write_bytes(whole))
+
+
+def read_assessment(path: Path) -> Assessment:
+    """Raises CorruptError naming the file."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CorruptError(f"{path.name}: {error.strerror}") from error
+    digest, data = content[:HASH_BYTES], content[HASH_BYTES:]
+    if hashlib.sha256(data).digest() != digest:
+        raise CorruptError(f"{path.name} is not the file that was written")
+    message = decode(data)
+    said, arrays = message.content, message.arrays
+    probabilities = {name: arrays[f"of {name}"] for name in said["classifiers"]}
+    return Assessment(Added(**said["added"]), arrays["truth"], probabilities, said["failures"])
