@@ -211,7 +211,7 @@ def mirrored(n, seed):
     return rows, np.repeat([0, 1], n)
 
 
-@pytest.mark.parametrize("reduction", [0.3, 0.7])
+@pytest.mark.parametrize("reduction", [0.5, 0.7])
 def test_a_perfect_generator_recovers_all_that_was_lost(reduction):
     """Whoever knows that positives are negatives turned about rebuilds exactly the rows that were removed, from retained
     rows of the other class alone."""
