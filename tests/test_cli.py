@@ -7,6 +7,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from command_line import typed
 from rich.console import Console
 from rich.progress import Progress
 
@@ -16,6 +17,7 @@ from sensecf_bench.cli.progress import Live
 
 
 def bench(*words, cwd=None):
+    """In a process of its own; `typed` is cheaper where that makes no difference."""
     return subprocess.run(
         [sys.executable, "-m", "sensecf_bench", *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=120
     )
@@ -56,11 +58,17 @@ def small(*words):
     ],
 )  # fmt: skip
 def test_a_users_mistake_is_explained_without_a_traceback(words, message, tmp_path):
-    done = bench(*words, cwd=tmp_path)
+    done = typed(*words, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").glob("*/results.json"))
+
+
+def test_a_mistake_is_told_by_a_process_as_it_is_by_a_call(tmp_path):
+    words = ("run", "--generators", "nearest-oposite")
+    done, called = bench(*words, cwd=tmp_path), typed(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (called.returncode, called.stdout, called.stderr)
 
 
 def test_an_unknown_flag_is_a_usage_error(tmp_path):
@@ -82,7 +90,7 @@ def test_run_writes_a_leaderboard_and_ends_with_a_verdict(tmp_path):
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path):
-    done = bench(*small("--dry-run"), cwd=tmp_path)
+    done = typed(*small("--dry-run"), cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.startswith("2 cells into runs/")
     assert "breast-cancer · svm · seed 0: identity, nearest-opposite" in done.stdout
@@ -103,7 +111,7 @@ def test_failed_cells_give_exit_code_1_and_are_listed(tmp_path, single_file_plug
         tmp_path / "r",
         *OFF,
     )
-    done = bench(*words, *plugin, "--generators", "good,fails-to-fit")
+    done = typed(*words, *plugin, "--generators", "good,fails-to-fit")
     assert done.returncode == 1
     assert (
         "failed: breast-cancer · svm · fails-to-fit · seed 0: fit-raised: ValueError: cannot learn this" in done.stdout
@@ -138,7 +146,7 @@ def test_a_drifted_sentinel_fails_the_run(tmp_path):
         "4",
         *OFF,
     )
-    done = bench(*words, "--plugin", plugin, "--jobs", "1", "--out", tmp_path / "r")
+    done = typed(*words, "--plugin", plugin, "--jobs", "1", "--out", tmp_path / "r")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "sentinel drifted: identity" in done.stdout
     assert "do not trust this table" in (tmp_path / "r" / "leaderboard.md").read_text()
@@ -155,11 +163,11 @@ def test_nothing_available_gives_exit_code_3(tmp_path):
         "@hookimpl\n"
         "def sensecf_generators(): return [Absent]\n"
     )
-    done = bench("run", "--generators", "absent", "--plugin", plugin, cwd=tmp_path)
+    done = typed("run", "--generators", "absent", "--plugin", plugin, cwd=tmp_path)
     assert done.returncode == 3
     assert "no key" in done.stderr
     assert "export KEY=..." in done.stderr
-    listed = bench("list", "generators", "--plugin", plugin)
+    listed = typed("list", "generators", "--plugin", plugin)
     assert "[unavailable: no key; export KEY=...]" in listed.stdout
 
 
@@ -186,16 +194,16 @@ def test_a_dataset_that_breaks_fails_its_cells(tmp_path):
         "def sensecf_datasets(): return [Bad]\n"
     )
     words = ("run", "--datasets", "bad-dataset", "--generators", "identity", "--plugin", plugin, *OFF)
-    done = bench(*words, cwd=tmp_path)
+    done = typed(*words, cwd=tmp_path)
     assert done.returncode == 1
     assert "unexpected" in done.stdout
 
 
 @pytest.mark.parametrize("what", ["generators", "classifiers", "metrics", "datasets", "plugins"])
 def test_list_names_everything_with_a_description(what):
-    entries = json.loads(bench("list", what, "--json").stdout)
+    entries = json.loads(typed("list", what, "--json").stdout)
     assert entries
-    text = bench("list", what).stdout
+    text = typed("list", what).stdout
     for entry in entries:
         assert entry["name"] in text
         assert entry.get("description", entry.get("status"))
@@ -206,7 +214,7 @@ def test_a_users_table_from_draft_to_leaderboard(tmp_path):
     rows += [f"{'mf'[i % 2]},{20 + i % 50},{60 + (i * 7) % 40}.5,{(i * 137) % 9000},{'ill' if (i * 137) % 9000 < 4000 else 'well'}"
              for i in range(300)]  # fmt: skip
     (tmp_path / "people.csv").write_text("\n".join(rows))
-    drafted = bench(
+    drafted = typed(
         "data", "infer", "people.csv", "--target", "outcome", "--undesired", "ill", "--out", "people.yaml", cwd=tmp_path
     )
     assert drafted.returncode == 0, drafted.stderr
@@ -215,7 +223,7 @@ def test_a_users_table_from_draft_to_leaderboard(tmp_path):
                  "identity,random-opposite,nearest-opposite", "--queries", "10", "--out", "r", *OFF, cwd=tmp_path)  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     assert "# Leaderboard: people" in (tmp_path / "r" / "leaderboard.md").read_text()
-    refused = bench("data", "infer", "people.csv", "--target", "outcome", "--out", "people.yaml", cwd=tmp_path)
+    refused = typed("data", "infer", "people.csv", "--target", "outcome", "--out", "people.yaml", cwd=tmp_path)
     assert refused.returncode == 2
     assert "already there" in refused.stderr
 
@@ -231,14 +239,14 @@ def test_list_takes_plugins_from_a_configuration_and_from_flags(tmp_path, single
     (tmp_path / "folder" / "broken.py").write_text("1 / 0\n")
     faulty = single_file_plugins / "faulty.py"
     (tmp_path / "run.yaml").write_text(f"plugins: [{faulty}]\nplugins_dir: folder\nblocked: [built-in datasets]\n")
-    done = bench("list", "plugins", "--config", "run.yaml", "--json", cwd=tmp_path)
+    done = typed("list", "plugins", "--config", "run.yaml", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     status = {entry["name"]: entry["status"] for entry in json.loads(done.stdout)}
     assert (status[str(faulty)], status["folder/broken.py"]) == ("ok", "broken")
     assert status["built-in datasets"] == "blocked"
     flags = ("--plugin", faulty, "--plugins-dir", "folder", "--block", "built-in datasets")
-    assert bench("list", "plugins", *flags, "--json", cwd=tmp_path).stdout == done.stdout
-    over = bench("list", "plugins", "--config", "run.yaml", "--block", "built-in metrics", "--json", cwd=tmp_path)
+    assert typed("list", "plugins", *flags, "--json", cwd=tmp_path).stdout == done.stdout
+    over = typed("list", "plugins", "--config", "run.yaml", "--block", "built-in metrics", "--json", cwd=tmp_path)
     assert "blocked" in {e["name"]: e["status"] for e in json.loads(over.stdout)}["built-in metrics"]
 
 
@@ -259,7 +267,7 @@ def test_the_list_of_plugins_says_what_each_brought_and_what_is_wrong(tmp_path, 
 
 
 def test_listing_from_a_folder_that_is_none_is_a_users_mistake(tmp_path):
-    done = bench("list", "plugins", "--plugins-dir", "nowhere", cwd=tmp_path)
+    done = typed("list", "plugins", "--plugins-dir", "nowhere", cwd=tmp_path)
     assert done.returncode == 2
     assert "plugins folder nowhere does not exist" in done.stderr
 
