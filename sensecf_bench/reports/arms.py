@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import fsum
 from typing import Any, Literal
 
 AUGMENTATION = "augmentation"
 SCORES = ("accuracy", "precision", "recall", "f1", "auc")
-NONE = "none"  # the control that adds nothing
 LEAK = "leak"
 FINE = ("ok", "empty")  # empty: asked, and nothing came of it that could be added
 
 Kind = Literal["generator", "control", "sentinel"]
+Stage = Literal["full", "reduced", "augmented"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +73,10 @@ class Arm:
                 seeds[row["seed"]] = max(seeds.get(row["seed"], 0), row[count])
         return sum(seeds.values()) if seeds else None
 
-    def mean(self, score: str) -> float | None:
-        return mean(values_of(self.rows, "augmented", score))
+    def mean(self, stage: Stage, score: str) -> float | None:
+        """Over the trials that could be carried out."""
+        value: float | None = self.summary[stage][score]
+        return value
 
     def _said_of(self, rows: Sequence[Mapping[str, Any]]) -> str:
         if not rows:
@@ -100,18 +101,22 @@ class Setting:
     def label(self) -> str:
         return f"{self.scenario} {percent(self.reduction)}"
 
-    def reference(self, which: Literal["full", "reduced"], score: str) -> list[float | None]:
-        """What the trials scored with all training rows, or with the retained ones and nothing added; once a trial,
-        whatever the number of arms."""
-        trials = {(r["classifier"], r["seed"]): r for arm in self.arms for r in arm.rows}
-        return values_of(trials.values(), which, score)
+    def mean(self, stage: Literal["full", "reduced"], score: str) -> float | None:
+        """The same for every arm that has any trial at all."""
+        return next((value for arm in self.arms if (value := arm.mean(stage, score)) is not None), None)
+
+    def trials(self, stage: Literal["full", "reduced"], score: str) -> list[float]:
+        """What each classifier and seed scored with all training rows, or with the retained ones and nothing added, where
+        it could be trained."""
+        found = {(r["classifier"], r["seed"]): r[stage][score] for arm in self.arms for r in arm.rows}
+        return [value for value in found.values() if value is not None]
 
     def arm(self, name: str) -> Arm | None:
         return next((arm for arm in self.arms if arm.name == name), None)
 
     def loss(self, score: str) -> float | None:
         """How much the score lost, in points; not positive where nothing was lost."""
-        full, reduced = (mean(self.reference(which, score)) for which in ("full", "reduced"))
+        full, reduced = self.mean("full", score), self.mean("reduced", score)
         return None if full is None or reduced is None else 100 * (full - reduced)
 
 
@@ -140,17 +145,6 @@ def only_about(augmentation: Mapping[str, Any], dataset: str) -> dict[str, Any]:
         "left_out": [e for e in augmentation["left_out"] if e.get("dataset") in (None, dataset)],
         "notes": [n for n in augmentation["notes"] if not any(n.startswith(f"{other} · ") for other in others)],
     }
-
-
-def values_of(rows: Iterable[Mapping[str, Any]], which: str, score: str) -> list[float | None]:
-    return [(row.get(which) or {}).get(score) for row in rows]
-
-
-def mean(values: Sequence[float | None]) -> float | None:
-    """None where there is no value, or one is missing: never a mean of the remainder. The
-    sum is exact, so that it is the same under every Python."""
-    known = [v for v in values if v is not None]
-    return fsum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def percent(share: float) -> str:

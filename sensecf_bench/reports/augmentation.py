@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
-from sensecf_bench.reports.arms import AUGMENTATION, SCORES, Arm, Setting, mean, percent, settings_of
+from sensecf_bench.reports.arms import AUGMENTATION, SCORES, Arm, Setting, percent, settings_of
 from sensecf_bench.reports.curves import curves_of
 from sensecf_bench.reports.escaping import inert
 from sensecf_bench.reports.markdown import NOTHING, bullets, folded, number, signed, table
@@ -133,22 +133,20 @@ def _picture(results: Mapping[str, Any], scenario: str) -> str:
 
 
 def _reference(setting: Setting) -> str:
-    """What was lost. The scores of single trials differ by more than any lift, so their range stands beside the mean."""
-    said = []
-    for score in ("f1", "auc"):
-        full, reduced = (setting.reference(which, score) for which in ("full", "reduced"))
-        said.append(
-            f"{TITLES[score]} is {_spread(full)} with all rows and {_spread(reduced)} at {percent(setting.reduction)}"
-        )
-    return f"Without augmentation, mean (lowest to highest of {len(full)} trials): {'; '.join(said)}."
+    """What was lost. Single trials differ by more than any lift, so their range stands beside the mean."""
+    said = [
+        f"{TITLES[score]} is {_spread(setting, 'full', score)} with all rows and {_spread(setting, 'reduced', score)} with "
+        f"{percent(setting.reduction)} of them removed"
+        for score in ("f1", "auc")
+    ]
+    return f"Without augmentation, mean (lowest to highest of single trials): {'; '.join(said)}."
 
 
-def _spread(values: Sequence[float | None]) -> str:
-    value = mean(values)
-    if value is None:
-        return f"{NOTHING} (not defined in every trial)"
-    known = [v for v in values if v is not None]
-    return f"{number(value)} ({number(min(known))} to {number(max(known))})"
+def _spread(setting: Setting, stage: Literal["full", "reduced"], score: str) -> str:
+    value, trials = setting.mean(stage, score), setting.trials(stage, score)
+    if value is None or not trials:
+        return f"{NOTHING} (not defined)"
+    return f"{number(value)} ({number(min(trials))} to {number(max(trials))} of {len(trials)})"
 
 
 # -- tables --------------------------------------------------------------------------------------------------------
@@ -197,15 +195,15 @@ def _score_table(setting: Setting) -> str:
     """Means of the five scores, and the lift of each arm beside its own."""
     head = ["mean (lift, points)", "kind", *(TITLES[s] for s in SCORES)]
     references = [
-        [f"*{which}*", "reference", *(number(mean(setting.reference(which, s))) for s in SCORES)]
-        for which in ("full", "reduced")
+        ["*full*", "reference", *(number(setting.mean("full", s)) for s in SCORES)],
+        ["*reduced*", "reference", *(number(setting.mean("reduced", s)) for s in SCORES)],
     ]
     rows = [[*_named(arm), *(_score(arm, s) for s in SCORES)] for arm in _in_order(setting.arms)]
     return table(head, [*references, *rows], texts=2)
 
 
 def _score(arm: Arm, score: str) -> str:
-    value = arm.mean(score)
+    value = arm.mean("augmented", score)
     return f"{NOTHING} (not defined)" if value is None else f"{number(value)} ({_points(arm, score=score)})"
 
 
@@ -238,7 +236,7 @@ def _share(setting: Setting, arm: Arm, quantity: str, scale: float) -> str:
     estimate = arm.estimate(quantity)
     if estimate["value"] is not None:
         return _estimate(estimate, 1, scale)
-    loss, reduced = setting.loss("f1"), mean(setting.reference("reduced", "f1"))
+    loss, reduced = setting.loss("f1"), setting.mean("reduced", "f1")
     if quantity == "recovered" and loss is not None and loss <= 0:
         return f"{NOTHING} (nothing was lost)"
     if quantity == "relative" and reduced == 0:
@@ -294,5 +292,8 @@ def _left_out(results: Mapping[str, Any]) -> str:
 
 
 def _notes(results: Mapping[str, Any]) -> str:
-    notes = results[AUGMENTATION]["notes"]
+    """All but those about an arm, of which the list under its scenario has more to say."""
+    part = results[AUGMENTATION]
+    arms = tuple(f"{e['dataset']} · {e['generator']}: " for e in part["summary"])
+    notes = [note for note in part["notes"] if not note.startswith(arms)]
     return f"Notes:\n\n{bullets(inert(note) for note in notes)}" if notes else ""

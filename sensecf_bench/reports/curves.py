@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, Literal
 
-from sensecf_bench.reports.arms import NONE, Arm, Setting, mean, settings_of
+from sensecf_bench.reports.arms import Arm, Setting, settings_of
 
 Values = tuple[float | None, ...]  # one a reduction; None where there is no point
 
@@ -68,8 +68,8 @@ def _curves(dataset: str, settings: Sequence[Setting]) -> Curves:
         dataset,
         settings[0].scenario,
         tuple(s.reduction for s in settings),
-        tuple(mean(s.reference("full", "f1")) for s in settings),
-        tuple(mean(s.reference("reduced", "f1")) for s in settings),
+        tuple(s.mean("full", "f1") for s in settings),
+        tuple(s.mean("reduced", "f1") for s in settings),
         tuple(_best_control(s) for s in settings),
         tuple(line for line in lines if any(v is not None for v in line.values)),
     )
@@ -80,20 +80,18 @@ def _line(name: str, settings: Sequence[Setting]) -> Line:
     ranked = [(s, None if arm is None or arm.problem else arm) for s, arm in points]
     return Line(
         name,
-        tuple(arm.mean("f1") if arm else None for _, arm in ranked),
+        tuple(arm.mean("augmented", "f1") if arm else None for _, arm in ranked),
         tuple(_end(s, arm, "low") for s, arm in ranked),
         tuple(_end(s, arm, "high") for s, arm in ranked),
     )
 
 
 def _end(setting: Setting, arm: Arm | None, end: Literal["low", "high"]) -> float | None:
-    reduced, lift = mean(setting.reference("reduced", "f1")), arm.estimate("lift")[end] if arm else None
+    reduced, lift = setting.mean("reduced", "f1"), arm.estimate("lift")[end] if arm else None
     return None if reduced is None or lift is None else reduced + lift / 100
 
 
 def _best_control(setting: Setting) -> float | None:
     name = next((arm.best_control for arm in setting.arms if arm.kind == "generator" and arm.best_control), "")
-    if name == NONE:
-        return mean(setting.reference("reduced", "f1"))
     best = setting.arm(name)
-    return best.mean("f1") if best else None
+    return best.mean("augmented", "f1") if best else None
