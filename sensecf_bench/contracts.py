@@ -251,9 +251,7 @@ class Generator(Plugin, ABC):
     named_options: ClassVar[tuple[str, ...]] = ()  # options that stand beside its name even at their defaults
     preload: ClassVar[tuple[str, ...]] = ()  # modules worth importing once rather than in every process
     sentinel: ClassVar[bool] = False  # a calibration row of the table, never ranked
-    dear: ClassVar[str] = (
-        ""  # why preparing or asking it takes minutes, if it does; the quick augmentation grid shows it
-    )
+    dear: ClassVar[str] = ""  # why it takes minutes, if it does: then the quick augmentation grid leaves it out
 
     def available(self) -> None:
         """Raise `Unavailable(reason, fix)` when this generator cannot run here. Called before anything runs."""
