@@ -119,9 +119,9 @@ def test_the_table_of_a_setting_is_this_one():
     lines = augmentation_lift(SMALL).splitlines()
     start = lines.index("### Scenario A: positive rows (*fast*) removed")
     assert lines[start + 2 : start + 18] == [
-        "Without augmentation, mean (lowest to highest of single trials): F1 is 0.800 (0.800 to 0.800 of 2) with all rows and "
-        "0.600 (0.600 to 0.600 of 2) with 50 % of them removed; AUC is 0.800 (0.800 to 0.800 of 2) with all rows and 0.600 "
-        "(0.600 to 0.600 of 2) with 50 % of them removed.",
+        "50 % removed, nothing added, mean (lowest to highest of single trials): F1 is 0.800 (0.800 to 0.800 of 2) with all rows "
+        "and 0.600 (0.600 to 0.600 of 2) with the retained ones; AUC is 0.800 (0.800 to 0.800 of 2) with all rows and 0.600 "
+        "(0.600 to 0.600 of 2) with the retained ones.",
         "",
         "| arm | kind | lift in F1, points ↑ | relative to reduced, % ↑ | F1 loss recovered, % ↑ | lift in AUC, points ↑ | "
         "F1 over the best control, points ↑ | added / asked / removed | trials |",

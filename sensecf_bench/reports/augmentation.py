@@ -38,7 +38,8 @@ HOW_TO_READ = (
 )
 WHAT_INTERVALS_COVER = (
     "Intervals resample seeds, and test rows within a seed, the same for all classifiers and arms, so that differences are "
-    "paired; with few seeds they are somewhat too narrow."
+    "paired; with few seeds they are too narrow. A value has none where it is not defined in more than a tenth of the "
+    "resamples, as a share recovered is not where hardly anything was lost."
 )
 WHAT_IS_BOLD = (
     "**Bold** is a generator whose interval over the best control lies above 0, each by itself: of many generators that "
@@ -135,11 +136,12 @@ def _picture(results: Mapping[str, Any], scenario: str) -> str:
 def _reference(setting: Setting) -> str:
     """What was lost. Single trials differ by more than any lift, so their range stands beside the mean."""
     said = [
-        f"{TITLES[score]} is {_spread(setting, 'full', score)} with all rows and {_spread(setting, 'reduced', score)} with "
-        f"{percent(setting.reduction)} of them removed"
+        f"{TITLES[score]} is {_spread(setting, 'full', score)} with all rows and {_spread(setting, 'reduced', score)} with the "
+        "retained ones"
         for score in ("f1", "auc")
     ]
-    return f"Without augmentation, mean (lowest to highest of single trials): {'; '.join(said)}."
+    share = percent(setting.reduction)
+    return f"{share} removed, nothing added, mean (lowest to highest of single trials): {'; '.join(said)}."
 
 
 def _spread(setting: Setting, stage: Literal["full", "reduced"], score: str) -> str:
