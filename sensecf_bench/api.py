@@ -122,7 +122,7 @@ def estimate(planned: Plan) -> dict[str, float]:
     """
     from sensecf_bench.engine.remote import prices
 
-    return prices(planned.cells)
+    return prices((*planned.cells, *(planned.augmentation.cells if planned.augmentation else ())))
 
 
 def default_folder(config: RunConfig) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 from sensecf_bench.augmentation.controls import CONTROLS
 from sensecf_bench.augmentation.material import Impossible, Material, Reduced
 from sensecf_bench.augmentation.retraining import retrained
-from sensecf_bench.engine.assessments import Added, Arm, Assessment, Table, write_assessment
+from sensecf_bench.engine.assessments import Added, Arm, Assessment, Status, Table, write_assessment
 from sensecf_bench.engine.files import CorruptError
 from sensecf_bench.engine.leaks import Hidden
 from sensecf_bench.engine.scarce import retained_rows
@@ -41,7 +41,7 @@ class AssessJob:
     scarcity: Scarcity | None
     arm: Arm
     cells: tuple[Path, ...]  # stored answers of a generator
-    unstored: tuple[str, ...]  # why there are none of the others
+    unstored: tuple[tuple[Status, str], ...]  # why there are none of the others
     classifiers: tuple[Component, ...]
     settings: AugmentationConfig
     path: Path
@@ -73,20 +73,15 @@ def assess(job: AssessJob) -> None:
     try:
         material, added = _material(job, data)
     except Impossible as error:
-        removed = _removed(job, data)
-        write_assessment(job.path, Assessment(Added("impossible", error.reason, removed=removed), truth))
-        return
+        material, added = None, Added("impossible", _emptied(job, data) or error.reason, removed=_removed(job, data))
     probabilities: dict[str, Matrix] = {}
     failures: dict[str, str] = {}
     if material is not None:
         for component in job.classifiers:
             try:
                 probabilities[component.name] = _retrained(component, material, data)
-            except Impossible as error:
-                failures[component.name] = error.reason
             except Exception as error:  # noqa: BLE001 a stranger's classifier may raise anything; it is shown, and costs itself
-                kind = type(error).__name__
-                failures[component.name] = kind if data.restricted else f"{kind}: {error}"
+                failures[component.name] = _why(error, data)
     write_assessment(job.path, Assessment(added, truth, probabilities, failures))
 
 
@@ -94,6 +89,21 @@ def _retrained(component: Component, material: Material, data: Data) -> Matrix:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of networks that have not converged, hundreds of times
         return retrained(component.make(), material, data.matrix[data.test], data.seed, data.table.undesired)
+
+
+def _why(error: Exception, data: Data) -> str:
+    """What went wrong. A stranger's words may tell of the rows: of a restricted table only their kind is named."""
+    theirs = error.__cause__ or (None if isinstance(error, Impossible) else error)
+    if theirs is not None and data.restricted:
+        return type(theirs).__name__
+    return error.reason if isinstance(error, Impossible) else f"{type(error).__name__}: {error}"
+
+
+def _emptied(job: AssessJob, data: Data) -> str:
+    """Which class has no row left; empty where both have some."""
+    left = data.labels[retained_rows(data, job.scarcity)] if job.scarcity else data.labels[data.train]
+    gone = [data.table.classes[c] for c in (0, 1) if not (left == c).any()]
+    return f"no training row of class {gone[0]!r} is left" if gone else ""
 
 
 def _removed(job: AssessJob, data: Data) -> int:
@@ -144,7 +154,8 @@ def _filling(job: AssessJob, data: Data) -> Filling:
         why = f"{total.leaked} of its {len(said)} rows are rows of the table that it was never shown"
         return Filling(rows, labels, replace(total, status="leak", reason=why))
     failed = [cell.record["reason"] for cell in cells if cell.record["status"] == "failed"]
-    return Filling(rows, labels, _judged(total, len(cells), failed, job.unstored))
+    wrong: list[tuple[Status, str]] = [("failed", f"every query failed; the first: {why}") for why in failed]
+    return Filling(rows, labels, _judged(total, len(job.cells) + len(job.unstored), [*wrong, *job.unstored]))
 
 
 def _of_cell(cell: StoredCell, settings: AugmentationConfig, data: Data) -> Filling:
@@ -159,16 +170,14 @@ def _of_cell(cell: StoredCell, settings: AugmentationConfig, data: Data) -> Fill
     return Filling(data.schema.encode(admitted)[kept], labels[kept], added)
 
 
-def _judged(total: Added, stored: int, failed: Sequence[str], unstored: Sequence[str]) -> Added:
-    """The status of an arm of so many stored cells, and the reasons of those that failed or were never asked."""
-    reasons = [*(f"every query failed; the first: {why}" for why in failed), *unstored]
-    reason = reasons[0] if reasons else ""
+def _judged(total: Added, cells: int, wrong: Sequence[tuple[Status, str]]) -> Added:
+    """The status of an arm of so many cells, of which those in `wrong` came to nothing."""
     if total.added:
-        return replace(total, reason=f"of one class: {reason}" if reason else "")
-    if reason:
-        return replace(total, status="failed" if len(failed) == stored else "empty", reason=reason)
+        return replace(total, reason=f"of one class: {wrong[0][1]}" if wrong else "")
+    if len(wrong) == cells:
+        return replace(total, status=wrong[0][0], reason=wrong[0][1])
     why = "no query was answered" if not total.answered else "no answer is in the target class"
-    return replace(total, status="empty", reason=why)
+    return replace(total, status="empty", reason=f"{why}; of one class: {wrong[0][1]}" if wrong else why)
 
 
 def _readable(cell: StoredCell, data: Data) -> Matrix:

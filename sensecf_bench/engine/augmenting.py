@@ -28,12 +28,14 @@ from sensecf_bench.engine.assessments import (
     Arm,
     Assessed,
     Assessment,
+    Status,
     Table,
     read_assessment,
 )
 from sensecf_bench.engine.cells import Component, ContextSpec, content_hash
 from sensecf_bench.engine.files import CorruptError
 from sensecf_bench.engine.versions import core_versions
+from sensecf_bench.engine.worker import ContextReport
 
 if TYPE_CHECKING:
     from sensecf_bench.augmentation.scarcity import Scarcity
@@ -41,9 +43,11 @@ if TYPE_CHECKING:
     from sensecf_bench.engine.executors import Crew
     from sensecf_bench.engine.observers import Observer
     from sensecf_bench.engine.scarce_plan import AugmentationPlan, Level
+    from sensecf_bench.engine.store import StoredCell
 
 PROTOCOL = ("augmentation/*.py", "engine/assess.py", "engine/leaks.py", "engine/scarce.py")
 REPORTED_ONLY = ("lift.py", "scores.py")  # computed anew from what is stored
+ROWS = "rows.parquet"
 CONTROL_LIBRARY = "imbalanced-learn"
 
 Place = tuple[str, "Scarcity | None", Arm]  # key of the whole data, level, arm
@@ -74,7 +78,7 @@ def augment(carried: Carried, crew: Crew, root: Path, observer: Observer) -> Ass
     tables = _tables(plan, crew)
     found: dict[Place, Assessment] = {}
     tasks: dict[Path, _Task] = {}
-    for task in _Tasks(plan, carried.scarce, tables, folder).all():
+    for task in _Tasks(plan, carried, tables, folder).all():
         stored = _stored(task.job.path, observer)
         if stored is None:
             tasks[task.job.path] = task
@@ -120,11 +124,10 @@ def _lost(reason: str) -> Assessment:
 class _Tasks:
     """All that is to be assessed: dataset by dataset, seed by seed and level by level, so that workers reuse their data."""
 
-    def __init__(
-        self, plan: AugmentationPlan, results: Sequence[CellResult], tables: Mapping[str, Table], folder: Path
-    ) -> None:
+    def __init__(self, plan: AugmentationPlan, carried: Carried, tables: Mapping[str, Table], folder: Path) -> None:
         self._plan, self._tables, self._folder = plan, tables, folder
-        self._results = {(r.cell.context.key, r.cell.generator.key): r for r in results}
+        self._contexts = carried.contexts
+        self._results = {(r.cell.context.key, r.cell.generator.key): r for r in carried.scarce}
         self._made_by: dict[str, Any] = {
             "protocol": _protocol(),
             "libraries": {**core_versions(), CONTROL_LIBRARY: importlib.metadata.version(CONTROL_LIBRARY)},
@@ -152,18 +155,25 @@ class _Tasks:
         keys = [(context.key, generator.key) for context in level.contexts(self._plan.config.amount)]
         return [self._results[key] for key in keys if key in self._results]
 
+    def _came_to_nothing(self, result: CellResult) -> tuple[Status, str]:
+        """A cell where nobody could be asked has not failed."""
+        context = self._contexts[result.cell.context.key]
+        if isinstance(context, ContextReport) and context.nothing_to_ask:
+            return "impossible" if context.failure else "empty", result.reason
+        return "failed", result.reason
+
     def _task(
         self, whole: ContextSpec, scarcity: Scarcity | None, arm: Arm, results: Sequence[CellResult] = ()
     ) -> _Task:
         cells = [r.stored for r in results if r.stored is not None]
-        unstored = tuple(r.reason for r in results if r.stored is None)
+        unstored = tuple(self._came_to_nothing(r) for r in results if r.stored is None)
         settings = self._plan.config
         chosen: dict[str, Any] = {}
         if arm.kind == "control":
             chosen = {"amount": settings.amount}
         elif arm.kind == "generator":
             chosen = {"keep_invalid": settings.keep_invalid, "label": settings.label, "unstored": unstored}
-            chosen["answers"] = [[c.record["files"], c.record["status"]] for c in cells]
+            chosen["answers"] = [_said(c) for c in cells]
         key = content_hash(
             {
                 "data": self._tables[whole.data_key].fingerprint,
@@ -180,6 +190,12 @@ class _Tasks:
         folders = tuple(c.folder for c in cells)
         job = AssessJob(whole, scarcity, arm, folders, unstored, self._plan.classifiers, settings, path)
         return _Task((whole.data_key, scarcity, arm), job)
+
+
+def _said(cell: StoredCell) -> list[Any]:
+    """All of a cell that an assessment is made of; how long it took is not in it."""
+    record = cell.record
+    return [record["files"][ROWS], *(record[name] for name in ("asked", "outcomes", "status", "reason"))]
 
 
 def _protocol() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from sensecf_bench.engine.cells import CellSpec, Component
 from sensecf_bench.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from sensecf_bench.schema import FeatureSchema
+    from sensecf_bench.contracts import Table
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,17 @@ def refusals(
 
 
 def prices(cells: Sequence[CellSpec]) -> dict[str, float]:
-    """What the paid generators among these cells may cost, in US dollars, by name; see `Generator.price`."""
+    """What the paid generators among these cells may cost, in US dollars, by name; see `Generator.price`. A cell of a
+    scarce context asks no more than the share of the whole table that may be missing."""
     total: dict[str, float] = {}
-    schemas: dict[str, FeatureSchema] = {}
+    tables: dict[str, Table] = {}
     for cell in cells:
         if "paid" in cell.generator_class.needs:
             dataset, generator = cell.context.dataset, cell.generator
-            if dataset.key not in schemas:
-                schemas[dataset.key] = dataset.make().load().schema
-            usd = generator.make().price(schemas[dataset.key], cell.queries, cell.k)
+            if dataset.key not in tables:
+                tables[dataset.key] = dataset.make().load()
+            table, scarcity = tables[dataset.key], cell.context.scarcity
+            most = math.ceil(scarcity.amount * scarcity.reduction * len(table.ids)) if scarcity else cell.queries
+            usd = generator.make().price(table.schema, most, cell.k)
             total[generator.name] = total.get(generator.name, 0.0) + usd
     return total

@@ -153,7 +153,9 @@ def _short(value: float | None) -> float | None:
 
 
 # -- pooled over classifiers and seeds ---------------------------------------------------------------------------------
-def _summary(rows: Sequence[Mapping[str, Any]], pooled: Mapping[tuple[str, Scenario, float, str], Lift]) -> list[dict[str, Any]]:
+def _summary(
+    rows: Sequence[Mapping[str, Any]], pooled: Mapping[tuple[str, Scenario, float, str], Lift]
+) -> list[dict[str, Any]]:
     groups: dict[tuple[str, Scenario, float, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         key = (row["dataset"], row["scenario"], row["reduction"], row["generator"])
