@@ -31,8 +31,7 @@ def bench():
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
-    monkeypatch.setattr(steadiness_checks, "BRIEF", 0.5)
-    monkeypatch.setattr(steadiness_checks, "SHORT", 0.4)
+    monkeypatch.setattr(steadiness_checks, "BRIEF", 1.0)  # less, and on a busy machine those in order are late too
     monkeypatch.setattr(hygiene_checks, "TRIES", 2)
 
 
