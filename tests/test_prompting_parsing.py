@@ -126,10 +126,10 @@ HOSTILE = {
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_text_that_says_nothing_definite_is_unparsable(case):
     text, why = HOSTILE[case]
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(Unparsable, match=why) as raised:
         parse_answer(text, EDITS, FACTUAL)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
     assert len(raised.value.why) < 200
     raised.value.why.encode()
 
@@ -176,11 +176,11 @@ def test_a_rationale_that_was_asked_for_must_be_text(rationale):
 )
 def test_the_longest_texts_are_read_in_no_time(filling):
     text = value(filling)[: LONGEST - 4]
-    started = time.perf_counter()
+    started = time.process_time()
     for attempt in (text, text[:-20] + "}]}"):
         with contextlib.suppress(Unparsable):
             parse_answer(attempt, EDITS, FACTUAL)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 json_values = st.recursive(
