@@ -40,7 +40,7 @@ def smote(reduced: Reduced, c: int, missing: int) -> Matrix:
 
 
 def _sampler(schema: FeatureSchema, wanted: dict[int, int], neighbours: int, seed: int) -> Any:
-    from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC  # type: ignore[import-untyped]
+    from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
 
     settings = {"sampling_strategy": wanted, "k_neighbors": neighbours, "random_state": seed}
     if schema.nominal.all():

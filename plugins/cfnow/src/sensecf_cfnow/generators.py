@@ -60,6 +60,7 @@ class _Cfnow(Generator):
 
     access = "probability"
     batch_size = 1
+    dear = "it searches for one person at a time, up to seconds each"
     preload = ("sensecf_cfnow.upstream", "sensecf_cfnow.coding")
     Options = CfnowOptions
 

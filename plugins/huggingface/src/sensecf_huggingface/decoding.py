@@ -49,11 +49,15 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Completion:
-    """An answer, the number of its tokens, and whether it came to its end before the tokens did."""
+    """An answer, its tokens but for the one that ends it, and whether it came to its end before they ran out."""
 
     text: str
-    tokens: int
+    ids: tuple[int, ...]
     finished: bool
+
+    @property
+    def tokens(self) -> int:
+        return len(self.ids)
 
 
 @dataclass(eq=False)
@@ -132,6 +136,10 @@ class Decoder:
             completions[answer.prompt].append(self._completion(answer))
         return completions
 
+    def forget(self) -> None:
+        """Forget what was read before: the model's weights have changed since."""
+        self._prefix = None
+
     # -- inside --------------------------------------------------------------------------------------------------------
     def _most_tokens(self, i: int, ids: Sequence[int], how: Decoding) -> int:
         if not len(ids):
@@ -204,7 +212,7 @@ class Decoder:
 
     def _completion(self, answer: _Answer) -> Completion:
         text = b"".join(self._pieces[token] for token in answer.tokens)
-        return Completion(text.decode("utf-8", errors="replace"), len(answer.tokens), answer.finished)
+        return Completion(text.decode("utf-8", errors="replace"), tuple(answer.tokens), answer.finished)
 
 
 def _chosen(logits: torch.Tensor, answers: list[_Answer], temperature: float) -> torch.Tensor:

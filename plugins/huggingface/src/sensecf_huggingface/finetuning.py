@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sensecf_huggingface.checkpoint import Checkpoint
     from sensecf_huggingface.loaded import Loaded
     from sensecf_huggingface.questions import Questions
+    from sensecf_huggingface.tuning.practice import Aims as PracticeAims
     from sensecf_huggingface.tuning.recipe import Recipe
 
     Matrix = NDArray[np.float64]
@@ -32,12 +33,22 @@ if TYPE_CHECKING:
 FORMAT = 1  # of how targets are made; a change that moves them counts it up
 HELD_OUT = 0.15  # share of the training rows that early stopping is judged by, and that no target is made from
 JUDGED_BY = 96  # people, at most
-MUCH_FARTHER, A_LITTLE = 1.5, 0.01  # what an answer may be farther than a target: times, plus
+TOO_FAR, TINY = 0.25, 1e-9  # what a typical distance too many takes off an answer in validation, as an exponent
 PROBES = 256  # imagined people whose probabilities tell one classifier from another
 
 
 class NothingToLearnError(Exception):
     """Nobody among the training rows is in the undesired class, or nothing flips them."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """Practice after fine-tuning: the model tries answers of its own, and the classifier judges them."""
+
+    recipe: Recipe
+    aims: PracticeAims
+    samples: int = 8
+    temperature: float = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +61,20 @@ class Lesson:
     values: Values
     aims: Aims
     recipe: Recipe
+    exercise: Exercise | None = None
+
+    @property
+    def course(self) -> dict[str, Any]:
+        """All that is decided about training, as JSON takes it."""
+        course = self.recipe.identity()
+        if (e := self.exercise) is not None:
+            course["practice"] = {**e.recipe.identity(), **asdict(e.aims), "samples": e.samples, "heat": e.temperature}
+        return course
 
 
 def adapter_for(lesson: Lesson, load: Callable[[], Loaded], name: str) -> Path:
     """The folder of the adapter for this lesson, trained now if nobody has. Raises NothingToLearnError."""
-    identity = Identity.of(lesson.checkpoint, lesson.recipe.identity(), lesson.task.seed, data_key(lesson))
+    identity = Identity.of(lesson.checkpoint, lesson.course, lesson.task.seed, data_key(lesson))
     return Adapters(lesson.task.cache).obtain(identity, lambda folder: _trained(lesson, load, folder, name)).folder
 
 
@@ -73,7 +93,7 @@ def data_key(lesson: Lesson) -> str:
     task, prompt = lesson.task, lesson.questions.prompt
     chance = np.random.default_rng([task.seed, FORMAT, 1])
     probes = np.concatenate([task.train_matrix, imagined(task.schema, task.train_matrix, PROBES, chance)])
-    said = [FORMAT, HELD_OUT, JUDGED_BY, task.schema.fingerprint, *task.classes, task.target, prompt.template.digest,
+    said = [FORMAT, HELD_OUT, JUDGED_BY, TOO_FAR, task.schema.fingerprint, *task.classes, task.target, prompt.template.digest,
             prompt.answer.rationale, lesson.questions.confidence, lesson.questions.codebook is not None, repr(lesson.aims)]  # fmt: skip
     digest = hashlib.sha256(json.dumps(said).encode())
     for array in (task.train_matrix, task.predict_proba(probes), *lesson.values.choices):
@@ -84,7 +104,8 @@ def data_key(lesson: Lesson) -> str:
 def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str) -> Trained:
     from sensecf_huggingface.tuning.examples import encode
     from sensecf_huggingface.tuning.progress import printer
-    from sensecf_huggingface.tuning.training import fine_tune
+    from sensecf_huggingface.tuning.training import fine_tune, practise
+    from sensecf_huggingface.tutoring import ClassifierTutor, Classroom
 
     task, questions = lesson.task, lesson.questions
     chance = np.random.default_rng([task.seed, FORMAT])
@@ -115,6 +136,33 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
         "seconds": round(tuned.seconds, 1),
         "dataset": task.schema.fingerprint,
     }
+    if lesson.exercise is not None:
+        far = task.schema.gaps(pairs.counterfactuals, pairs.people).mean()
+        people = np.unique(pairs.people, axis=0)
+        classroom = Classroom(
+            task,
+            loaded,
+            questions,
+            probability,
+            people,
+            float(far),
+            lesson.exercise.samples,
+            lesson.exercise.temperature,
+        )
+        practised = practise(
+            loaded,
+            tuned.adapter_folder,
+            ClassifierTutor(classroom),
+            lesson.exercise.aims,
+            lesson.exercise.recipe,
+            folder / "practice",
+            validate=validate,
+            note=printer(f"{name}, practising"),
+        )
+        report |= {"practice": practised.steps, "practice_seconds": round(practised.seconds, 1)}
+        if (practised.validity or 0.0) >= (tuned.validity or 0.0):
+            report["best"] = practised.validity
+            return Trained(practised.adapter_folder, report)
     return Trained(tuned.adapter_folder, report)
 
 
@@ -138,8 +186,9 @@ def _judges(
 
 
 def _validator(lesson: Lesson, loaded: Loaded, people: Matrix, far: Matrix) -> Callable[[Any], float] | None:
-    """The share of people held out whose greedy answer is valid, as the harness would score it, and not much farther than
-    what the search finds for them, at the distances `far`. Validity alone would choose a model that changes everything."""
+    """The share of people held out whose greedy answer is valid, as the harness would score it, each counted the less the
+    farther it goes beyond what the search finds for the same person, at the distances `far`. Validity alone would choose a
+    model that changes everything."""
     from sensecf_huggingface.asking import Asker, answered
 
     if not len(people):
@@ -163,7 +212,7 @@ def _validator(lesson: Lesson, loaded: Loaded, people: Matrix, far: Matrix) -> C
         first = batch.rows.drop_duplicates("query_id").set_index("query_id").reindex(queries.ids).dropna()
         at = [queries.ids.index(i) for i in first.index]
         rows = task.schema.encode(first)
-        near = task.schema.gaps(rows, people[at]).mean(axis=1) <= MUCH_FARTHER * far[at] + A_LITTLE
-        return float(((task.predict(rows) == task.target) & near).sum()) / n
+        beyond = np.maximum(task.schema.gaps(rows, people[at]).mean(axis=1) - far[at], 0.0) / max(far.mean(), TINY)
+        return float(((task.predict(rows) == task.target) * np.exp(-TOO_FAR * beyond)).sum()) / n
 
     return validity

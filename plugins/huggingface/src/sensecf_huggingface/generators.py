@@ -28,6 +28,7 @@ class LanguageModel(Generator):
 
     access = "training-data"  # the prompt says how each feature is spread over the training rows
     batch_size: ClassVar[int | None] = None
+    dear = "it has billions of parameters"
     preload: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft", "xgrammar", "jinja2")
 
     def checkpoint(self, task: Task) -> Checkpoint:
@@ -164,6 +165,7 @@ class Micro(LanguageModel):
     """A LLaMA of under a million parameters, pretrained here on the rows of one dataset, without labels."""
 
     name = "llama-micro"
+    dear = "it is trained anew on every reduced table"
     Options = MicroOptions
 
     def questions(self, task: Task) -> Questions:
@@ -197,13 +199,12 @@ class MicroTuned(Micro):
 
     def loaded(self, task: Task, questions: Questions) -> Loaded:
         from sensecf_huggingface.finetuning import Lesson, adapter_for
-        from sensecf_huggingface.micro.recipe import aims_of, recipe_of
+        from sensecf_huggingface.micro.recipe import aims_of, exercise_of, recipe_of
 
         base = self._base(task, questions)
         assert questions.codebook is not None
-        lesson = Lesson(
-            task, base, questions, questions.codebook.values, aims_of(self.options), recipe_of(self.options, task)
-        )
+        o, values = self.options, questions.codebook.values
+        lesson = Lesson(task, base, questions, values, aims_of(o), recipe_of(o, task), exercise_of(o, task))
         return self._load(base, adapter_for(lesson, lambda: self._load(base, None), self.name))
 
 

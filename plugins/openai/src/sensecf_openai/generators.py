@@ -35,6 +35,7 @@ class GPT(Generator):
     needs: ClassVar[frozenset[str]] = frozenset({"network", "paid"})
     lane: ClassVar[Literal["cpu", "gpu", "io"]] = "io"
     batch_size: ClassVar[int | None] = None
+    dear = "every answer is paid for"
     named_options: ClassVar[tuple[str, ...]] = ("model", "template")
     preload: ClassVar[tuple[str, ...]] = ("openai.types.chat", "openai.resources.chat", "jinja2")
     Options = GPTOptions

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sensecf_huggingface.finetuning import Exercise
 from sensecf_huggingface.targets.pairs import Aims
 from sensecf_huggingface.targets.search import Search
+from sensecf_huggingface.tuning.practice import Aims as PracticeAims
 from sensecf_huggingface.tuning.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -13,31 +15,58 @@ if TYPE_CHECKING:
     from sensecf_huggingface.options import MicroTuningOptions
 
 STRESS = 3  # times over; see `targets.pairs.stressed`
-WIDE = 20  # features above which a batch holds fewer people, for the sake of time
+WIDE = 20  # features above which a table is wide; it gets fewer people a batch and fewer steps, for the sake of time
 
 
 def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
     """LoRA of a rank that is large for so small a model: it has a decision boundary to learn, not a manner of speaking."""
-    batch = 32 if len(task.schema) > WIDE else 64
+    batch = 32 if _wide(task) else 64
+    steps = options.steps or (200 if _wide(task) else 400)
     return Recipe(
         rank=32,
         alpha=64.0,
         dropout=0.0,
         learning_rate=2e-3,
         warmup=0.05,
-        steps=options.steps,
+        steps=steps,
         batch=batch,
         microbatch=batch,
         gradient_checkpointing=False,
         share_prefix=False,
-        validate_every=options.steps,
+        validate_every=steps,
         patience=None,
         seed=task.seed,
         checkpoint_seconds=30.0,
     )
 
 
+def exercise_of(options: MicroTuningOptions, task: Task) -> Exercise | None:
+    """Practice at a fifth of the learning rate: the model is to be moved, not made anew."""
+    steps = (40 if _wide(task) else 80) if options.practice is None else options.practice
+    if not steps:
+        return None
+    recipe = Recipe(
+        learning_rate=4e-4,
+        schedule="linear",
+        warmup=0.1,
+        steps=steps,
+        batch=32,
+        microbatch=32,
+        gradient_checkpointing=False,
+        share_prefix=False,
+        validate_every=10,
+        patience=None,
+        seed=task.seed,
+        checkpoint_seconds=30.0,
+    )
+    return Exercise(recipe, PracticeAims())
+
+
 def aims_of(options: MicroTuningOptions) -> Aims:
     """One target a person, the same habit for everybody: see `targets.pairs.focused`."""
     search = Search(steady=options.steady, wobble=options.wobble)
     return Aims(imagined=options.imagined, several=1, stress=STRESS, search=search)
+
+
+def _wide(task: Task) -> bool:
+    return len(task.schema) > WIDE

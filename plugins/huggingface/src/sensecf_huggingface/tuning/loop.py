@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sensecf_bench.errors import ConfigError
 from sensecf_huggingface.tuning import checkpointing
@@ -16,10 +16,28 @@ from sensecf_huggingface.tuning.checkpointing import Checkpoint, DamagedError, S
 from sensecf_huggingface.tuning.progress import Progress
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from sensecf_huggingface.tuning.recipe import Recipe
-    from sensecf_huggingface.tuning.stepping import Stepper
+
+
+class Steps(Protocol):
+    """Something that can be trained step by step, over examples of these lengths."""
+
+    parameters: dict[str, torch.nn.Parameter]
+
+    @property
+    def lengths(self) -> NDArray[np.intp]: ...
+
+    def step(self, chosen: NDArray[np.intp], step: int, rate: float) -> torch.Tensor: ...
+
+    def moments(self) -> dict[str, torch.Tensor]: ...
+
+    def restore(self, weights: Mapping[str, torch.Tensor], moments: Mapping[str, torch.Tensor]) -> None: ...
+
+    def load(self, weights: Mapping[str, torch.Tensor]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -33,14 +51,12 @@ class Watch:
 class Loop:
     """Steps, validations, reports and checkpoints, from wherever an earlier process came to."""
 
-    def __init__(
-        self, stepper: Stepper, recipe: Recipe, folder: Path, identity: Mapping[str, Any], watch: Watch
-    ) -> None:
+    def __init__(self, stepper: Steps, recipe: Recipe, folder: Path, identity: Mapping[str, Any], watch: Watch) -> None:
         self.stepper, self.recipe, self.folder, self.identity, self.watch = stepper, recipe, folder, identity, watch
-        examples = len(stepper.collator.ids)
+        examples = len(stepper.lengths)
         self.steps = recipe.total_steps(examples)
         self.every = recipe.validate_every or recipe.steps_in_epoch(examples)
-        self.order = Order(stepper.collator.lengths, recipe.batch, recipe.seed)
+        self.order = Order(stepper.lengths, recipe.batch, recipe.seed)
         self.state = State()
         self.best: dict[str, torch.Tensor] = {}
         self._unread: list[torch.Tensor] = []  # losses still on the device: reading one would make it wait

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sensecf_bench.errors import ConfigError
 from sensecf_huggingface.tuning.batches import Batch, Collator, worth_packing
 from sensecf_huggingface.tuning.head import PickedHead
+from sensecf_huggingface.tuning.optimising import Optimised
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +22,8 @@ Say = Callable[[str], None]
 TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}  # of a loss computed in two ways
 
 
-class Stepper:
-    """Holds the optimiser and carries out steps. Use as a context manager: the model is a plain one again afterwards."""
+class Stepper(Optimised):
+    """Carries out steps over examples. Use as a context manager: the model is a plain one again afterwards."""
 
     def __init__(
         self,
@@ -32,19 +33,16 @@ class Stepper:
         recipe: Recipe,
         say: Say,
     ) -> None:
-        import torch
-
-        self.model, self.recipe, self.say = model, recipe, say
-        self.parameters = dict(parameters)
-        self.device = next(iter(self.parameters.values())).device
+        self.model, self.say = model, say
+        super().__init__(parameters, recipe)
         self.precision = _precision(model, recipe)
         self.microbatch = min(recipe.microbatch, recipe.batch)
         self.head = PickedHead(model)
         self.collator = Collator(examples, self.device)
-        # One kernel for all parameters: with small models the update would otherwise cost as much as the arithmetic.
-        self.optimiser = torch.optim.AdamW(
-            self.parameters.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-        )
+
+    @property
+    def lengths(self) -> NDArray[np.intp]:
+        return self.collator.lengths
 
     def __enter__(self) -> Stepper:
         self.head.__enter__()
@@ -72,10 +70,7 @@ class Stepper:
                 break
             except torch.OutOfMemoryError as problem:
                 self._smaller(chosen, problem)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.recipe.clip)
-        self.optimiser.step()
+        self.update(rate)
         return loss
 
     def loss(self, batch: Batch) -> torch.Tensor:
@@ -91,26 +86,6 @@ class Stepper:
         finally:
             self.head.pick(None)
         return torch.nn.functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
-
-    def moments(self) -> dict[str, torch.Tensor]:
-        """The optimiser's state, by parameter name and by what it is."""
-        states = ((name, self.optimiser.state[p]) for name, p in self.parameters.items())
-        return {f"{name}|{what}": value for name, state in states for what, value in state.items()}
-
-    def restore(self, weights: Mapping[str, torch.Tensor], moments: Mapping[str, torch.Tensor]) -> None:
-        """Go on from saved weights and moments."""
-        self.load(weights)
-        for key, value in moments.items():
-            name, _, what = key.rpartition("|")
-            self.optimiser.state[self.parameters[name]][what] = value.to(self.device)
-
-    def load(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Put weights into the parameters."""
-        import torch
-
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(weights[name])
 
     def _gradients(self, chosen: NDArray[np.intp], step: int) -> torch.Tensor:
         import numpy as np

@@ -1,4 +1,4 @@
-"""Fine-tuning and pretraining: two ways to choose what is trained, and one loop for both."""
+"""Pretraining, fine-tuning and practice: ways to choose what is trained and by what, and one loop for all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +17,7 @@ from sensecf_huggingface.tuning.digests import digest
 from sensecf_huggingface.tuning.examples import Example, fingerprint
 from sensecf_huggingface.tuning.loop import Loop, Watch
 from sensecf_huggingface.tuning.memory import peak, watch_from_here
+from sensecf_huggingface.tuning.practice import Aims, Practice, Tutor
 from sensecf_huggingface.tuning.progress import Progress
 from sensecf_huggingface.tuning.recipe import Recipe
 from sensecf_huggingface.tuning.results import Tuned, record, recorded
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from sensecf_huggingface.loaded import Loaded
 
-__all__ = ["Tuned", "fine_tune", "pretrain"]
+__all__ = ["Tuned", "fine_tune", "practise", "pretrain"]
 
 
 def fine_tune(
@@ -63,8 +64,42 @@ def fine_tune(
         try:
             save = partial(_save_adapter, adapted)
             parameters = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
-            work = _Work(adapted, parameters, identity, examples, recipe, folder, "adapter", save, loaded.device)
-            return work.carry_out(validate, note)
+            work = _Work(adapted, identity, recipe, len(examples), folder, "adapter", save, loaded.device)
+            return work.carry_out(partial(Stepper, adapted, parameters, examples, recipe), validate, note)
+        finally:
+            adapted.unload()
+
+
+def practise(
+    loaded: Loaded,
+    adapter: Path,
+    tutor: Tutor,
+    aims: Aims,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    validate: Callable[[PeftModel], float] | None,
+    note: Callable[[Progress], None],
+) -> Tuned:
+    """Train the LoRA adapter in a folder further by what a tutor says of the model's own answers, `recipe.batch` questions a
+    step (see `practice`), and leave it in `folder / "adapter"`.
+
+    Everything else is as with `fine_tune`; of the recipe, what is said about LoRA's form, epochs and prefixes is not used.
+    """
+    from peft import PeftModel
+
+    with _seeded(recipe.seed, loaded.device):
+        adapted = PeftModel.from_pretrained(loaded.model, str(adapter), is_trainable=True, local_files_only=True)
+        adapted.peft_config["default"].base_model_name_or_path = loaded.checkpoint.name
+        try:
+            content = {"kind": "practice", "base": digest(adapted), "recipe": recipe.identity(), "aims": asdict(aims)}
+            identity = json.loads(json.dumps({**content, "questions": tutor.fingerprint}))
+            if (done := recorded(folder, identity)) is not None:
+                return done
+            parameters = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
+            save = partial(_save_adapter, adapted)
+            work = _Work(adapted, identity, recipe, len(tutor.lengths), folder, "adapter", save, loaded.device)
+            return work.carry_out(lambda say: Practice(adapted, parameters, tutor, recipe, aims), validate, note)
         finally:
             adapted.unload()
 
@@ -97,18 +132,9 @@ def pretrain(
     with _seeded(recipe.seed, loaded.device):
         model.requires_grad_(True)
         try:
-            work = _Work(
-                model,
-                dict(model.named_parameters()),
-                identity,
-                examples,
-                recipe,
-                folder,
-                "model",
-                model.save_pretrained,
-                loaded.device,
-            )
-            return work.carry_out(validate, note)
+            work = _Work(model, identity, recipe, len(examples), folder, "model", model.save_pretrained, loaded.device)
+            parameters = dict(model.named_parameters())
+            return work.carry_out(partial(Stepper, model, parameters, examples, recipe), validate, note)
         finally:
             model.requires_grad_(False)
 
@@ -118,23 +144,28 @@ class _Work:
     """A training to be carried out."""
 
     model: Any
-    parameters: Mapping[str, torch.nn.Parameter]
     identity: Mapping[str, Any]  # what determines the weights, as JSON reads it back
-    examples: Sequence[Example]
     recipe: Recipe
+    questions: int  # how many there are to learn from
     folder: Path
     result: str  # name of the folder for what comes of it
     save: Callable[[Path], None]  # writes the model as it is into a folder
     device: torch.device
 
-    def carry_out(self, validate: Callable[[Any], float] | None, note: Callable[[Progress], None]) -> Tuned:
+    def carry_out(
+        self,
+        steps: Callable[[Callable[[str], None]], Stepper | Practice],
+        validate: Callable[[Any], float] | None,
+        note: Callable[[Progress], None],
+    ) -> Tuned:
+        """`steps` makes what carries out the steps, given somebody to tell."""
         watch_from_here(self.device)
         checkpoints = self.folder / "checkpoints"
 
         def say(remark: str) -> None:
-            note(Progress(0, self.recipe.total_steps(len(self.examples)), remark=remark))
+            note(Progress(0, self.recipe.total_steps(self.questions), remark=remark))
 
-        with Stepper(self.model, self.parameters, self.examples, self.recipe, say) as stepper:
+        with steps(say) as stepper:
             watch = Watch(None if validate is None else self._judge(validate), note)
             state = Loop(stepper, self.recipe, checkpoints, self.identity, watch).run()
         tuned = Tuned(self._written(), state.step, state.losses, state.validity, state.seconds, peak(self.device))

@@ -1,0 +1,136 @@
+"""What tried answers are worth: the explained classifier's verdict, where in the training range they lie, and how far they go."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sensecf_bench.prompting import Unparsable
+from sensecf_bench.queries import QueryBatch
+from sensecf_huggingface.asking import Asker
+from sensecf_huggingface.targets.search import FLIP
+from sensecf_huggingface.tuning.practice import Round, Tries
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sensecf_bench import FeatureSchema, Task
+    from sensecf_huggingface.asking import Asked
+    from sensecf_huggingface.decoding import Completion
+    from sensecf_huggingface.loaded import Loaded
+    from sensecf_huggingface.questions import Questions
+
+    Matrix = NDArray[np.float64]
+
+OUTSIDE = 0.5  # what a valid answer is worth that leaves somebody outside the range of the training rows
+AT_ONCE = 256  # answers under way
+
+
+@dataclass(frozen=True, eq=False)
+class Classroom:
+    """The people who are asked about, shape `(n, d)`, and how far they typically have to go (mean Gower distance)."""
+
+    task: Task
+    loaded: Loaded
+    questions: Questions
+    probability: Callable[[Matrix], Matrix]
+    people: Matrix
+    typical: float
+    samples: int = 8
+    temperature: float = 0.7
+
+
+@dataclass(eq=False)
+class ClassifierTutor:
+    """Puts people to the model and has the classifier judge what it says of them (a `Tutor`)."""
+
+    room: Classroom
+    _askers: dict[int, Asker] = field(default_factory=dict)
+
+    @property
+    def lengths(self) -> NDArray[np.intp]:
+        return np.full(len(self.room.people), 1)  # any of them may go with any other
+
+    @property
+    def fingerprint(self) -> str:
+        room = self.room
+        said = [OUTSIDE, room.typical, room.samples, room.temperature, room.task.schema.fingerprint]
+        digest = hashlib.sha256(json.dumps(said).encode())
+        for array in (room.people, room.probability(room.people)):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def round(self, model: Any, chosen: NDArray[np.intp], chance: np.random.Generator) -> Round:
+        people = self.room.people[chosen]
+        seeds = chance.integers(2**63, size=len(people), dtype=np.uint64)
+        asked, tried = self._asker(model, self.room.samples).ask(_queries(self.room.task, people, seeds))
+        _, greedy = self._asker(model, 1).ask(_queries(self.room.task, people, seeds))
+        different = [list(dict.fromkeys(said)) for said in tried]
+        flat = [(i, c) for i, some in enumerate(different) for c in some]
+        rows = self._rows(asked, [*flat, *((i, said[0]) for i, said in enumerate(greedy))])
+        owner = np.array([i for i, _ in flat])
+        worth, far = self._judged(rows[: len(flat)], people[owner])
+        valid, _ = self._judged(rows[len(flat) :], people)
+        tries = []
+        for i, (one, said, some) in enumerate(zip(asked, tried, different, strict=True)):
+            mine = owner == i
+            counts = np.array([float(said.count(c)) for c in some])
+            tries.append(Tries(one.ids, [c.ids for c in some], counts, worth[mine], far[mine]))
+        return Round(tries, float((valid > 0).mean()))
+
+    def _asker(self, model: Any, samples: int) -> Asker:
+        room = self.room
+        if samples not in self._askers:
+            loaded = replace(room.loaded, model=model)
+            self._askers[samples] = Asker(
+                loaded, room.questions, room.probability, samples, room.temperature, batch=AT_ONCE
+            )
+        asker = self._askers[samples]
+        asker.decoder.forget()  # the model has learnt since
+        return asker
+
+    def _rows(self, asked: Sequence[Asked], said: Sequence[tuple[int, Completion]]) -> Matrix:
+        """The rows that answers propose, internal coding, NaN where one proposes none."""
+        import pandas as pd
+
+        schema = self.room.task.schema
+        read, at = [], []
+        for k, (i, completion) in enumerate(said):
+            try:
+                read.append(dict(self.room.questions.read(completion.text, asked[i].query.row).row))
+            except Unparsable:
+                continue
+            at.append(k)
+        rows = np.full((len(said), len(schema)), np.nan)
+        if read:
+            rows[at] = schema.encode(pd.DataFrame(read))
+        return rows
+
+    def _judged(self, rows: Matrix, people: Matrix) -> tuple[Matrix, Matrix]:
+        """What rows are worth before distance, and how far they go in typical distances."""
+        schema = self.room.task.schema
+        there = np.isfinite(rows).all(axis=1)
+        worth, far = np.zeros(len(rows)), np.zeros(len(rows))
+        if there.any():
+            some = rows[there]
+            good = (self.room.probability(some) >= FLIP) & schema.keeps(some)
+            worth[there] = np.where(good, np.where(_inside(schema, some), 1.0, OUTSIDE), 0.0)
+            far[there] = schema.gaps(some, people[there]).mean(axis=1) / self.room.typical
+        return worth, far
+
+
+def _inside(schema: FeatureSchema, rows: Matrix) -> NDArray[np.bool_]:
+    scales = schema.frozen_scales()
+    outside = np.count_nonzero((rows < scales.low) | (rows > scales.high), axis=1)
+    return np.asarray(outside == 0)
+
+
+def _queries(task: Task, people: Matrix, seeds: NDArray[np.uint64]) -> QueryBatch:
+    n = len(people)
+    names = tuple(f"practice-{i}" for i in range(n))
+    return QueryBatch(task.schema, names, people, np.full(n, 1 - task.target), np.full(n, task.target), seeds)
