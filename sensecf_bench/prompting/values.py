@@ -55,6 +55,7 @@ def percent(share: float) -> Written:
     return Written(f"{100 * share:.0f} %")
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def number_text(feature: Feature, number: float) -> Written:
     """The shortest text that says the same number.
 
