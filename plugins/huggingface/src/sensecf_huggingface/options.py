@@ -70,6 +70,7 @@ class MicroOptions(AskingOptions):
     """Options of llama-micro: short prompts, and the classifier's probability in them."""
 
     confidence: bool = Field(True, description="tell the model the classifier's probability of the target class")
+    temperature: float = Field(1.0, gt=0, le=5, description="of sampling, where there is more than one sample")
     rationale: bool = Field(False, description="llama-micro knows one table and no language, so it has no reasons")
     batch: int = Field(64, ge=1, description="answers under way at once; halved when memory runs out")
 
