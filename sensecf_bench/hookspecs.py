@@ -41,7 +41,8 @@ def sensecf_datasets() -> list[type[Dataset]]:  # type: ignore[empty-body]
 
 @hookspec
 def sensecf_cell_started(cell: Mapping[str, Any]) -> None:
-    """Called in the main process when the first shard of a cell is sent out; `cell` names what is being run."""
+    """Called in the main process when the first shard of a cell is sent out; `cell` names what is being run, and as
+    `scarcity` which training rows were taken away, if any were."""
 
 
 @hookspec

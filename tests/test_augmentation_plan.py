@@ -118,6 +118,13 @@ def test_a_generator_has_a_cell_for_each_seed_level_and_class_to_fill(planned):
     assert {c.context.classifier.name for c in mine} == {"svm"}
 
 
+def test_whatever_is_set_of_scarcity_is_in_a_cell_s_key(planned):
+    """How many are asked for does not show in the data that the key speaks of beside it."""
+    levels = ({}, {"amount": 0.5}, {"scenarios": "B"}, {"reductions": 0.6}, {"reference": "mlp"})
+    plans = [planned(augmentation={"seeds": 0, **level}).augmentation for level in levels]
+    assert len({plan.cells[0].key("the same rows") for plan in plans}) == len(levels)
+
+
 def test_sentinels_take_part_in_any_case_and_the_dear_stay_out_of_the_quick_grid(planned):
     names = ("halfway", "dear-one")
     quick = planned(generators=names).augmentation

@@ -279,6 +279,33 @@ def test_a_finished_augmentation_is_not_computed_again(run, tmp_path, cohort_con
     assert again.document["augmentation"]["rows"] == kept
 
 
+def test_invalid_rows_are_added_if_they_are_wanted_and_labelled_as_is_said(run, tmp_path):
+    """What `identity` returns stays in the class it comes from, whatever it was asked for."""
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    cells = {path.name for path in (folder / "cells").iterdir()}
+    added = {}
+    for label in ("target", "model"):
+        grid = {"reductions": 0.5, "seeds": 0, "keep_invalid": True, "label": label}
+        config = api.RunConfig.model_validate({**run.document["config"], "augmentation": grid})
+        part = api.run(config, folder).document["augmentation"]
+        (added[label],) = rows_of(part, generator="identity", classifier="svm")
+    assert {path.name for path in (folder / "cells").iterdir()} == cells  # the same answers, used otherwise
+    for row in added.values():
+        assert (row["status"], row["valid"], row["added"]) == ("ok", 0, row["asked"])
+    assert added["target"]["augmented"] != added["model"]["augmented"]
+
+
+def test_less_is_asked_and_added_if_less_is_wanted(run, tmp_path):
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    grid = {"reductions": 0.5, "seeds": 0, "amount": 0.25}
+    config = api.RunConfig.model_validate({**run.document["config"], "generators": ARMS, "augmentation": grid})
+    part = api.run(config, folder).document["augmentation"]
+    for row in rows_of(part, classifier="svm"):
+        if row["generator"] != "none":
+            assert (row["removed"], row["asked"]) == (12, 3), row["generator"]
+            assert row["added"] <= 3
+
+
 def test_augmentation_changes_nothing_of_the_rest(run, tmp_path):
     folder = shutil.copytree(run.folder, tmp_path / "run")
     config = api.RunConfig.model_validate({**run.document["config"], "augmentation": "off"})

@@ -74,6 +74,21 @@ def test_the_price_of_a_plan_is_known_before_it_runs(settings):
     assert api.estimate(planned) == {"spender": 0.5 * 6 * 2}
 
 
+def test_what_augmentation_may_cost_is_in_the_price(settings):
+    """Of 442 people no more than half of the share that is asked for can be missing."""
+    grid = {"seeds": (0, 1), "amount": 0.5}
+    planned, _ = api.plan(settings(generators=("spender",), augmentation=grid))
+    assert api.estimate(planned) == {"spender": 0.5 * 6 + 2 * 0.5 * 111}
+
+
+def test_a_restricted_dataset_is_not_sent_away_for_augmentation_either(settings):
+    both = settings(generators=("remote",), datasets=("secret", "breast-cancer"), augmentation="quick")
+    planned, _ = api.plan(both)
+    sent = {c.context.dataset.name for c in planned.augmentation.cells if c.generator.name == "remote"}
+    assert sent == {"breast-cancer"}
+    assert {c.context.dataset.name for c in planned.augmentation.cells} == {"secret", "breast-cancer"}
+
+
 def test_a_run_stops_before_the_call_that_would_exceed_its_budget(settings, tmp_path):
     config = settings(**OPEN, shard_size=2, max_cost_usd=1.2, cache=tmp_path / "cache")
     run = api.run(config, tmp_path / "run")

@@ -62,7 +62,7 @@ def survey(whole: ContextSpec) -> Table:
     try:
         data = data_for(whole)
     except BenchError as error:
-        return Table(whole.dataset.name, failure=error.message)
+        return Table("", failure=error.message)
     return Table(data.table.name, data.fingerprint)
 
 

@@ -64,7 +64,7 @@ FULL, REDUCED = Arm("full", "full"), Arm("reduced", "reduced")
 
 @dataclass(frozen=True)
 class Table:
-    """A dataset under one seed, as far as reports need it; `failure` says why it cannot be used."""
+    """A dataset under one seed, as far as reports need it; `failure` says why it cannot be used under that seed."""
 
     dataset: str
     fingerprint: str = ""

@@ -11,7 +11,7 @@ import importlib.metadata
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ def augment(carried: Carried, crew: Crew, root: Path, observer: Observer) -> Ass
     observer.stage("retraining")
     folder = root / FOLDER
     folder.mkdir(exist_ok=True)
-    tables = _tables(plan, crew)
+    tables = _tables(plan, carried, crew)
     found: dict[Place, Assessment] = {}
     tasks: dict[Path, _Task] = {}
     for task in _Tasks(plan, carried, tables, folder).all():
@@ -97,13 +97,16 @@ def augment(carried: Carried, crew: Crew, root: Path, observer: Observer) -> Ass
     return Assessed(tables, found)
 
 
-def _tables(plan: AugmentationPlan, crew: Crew) -> dict[str, Table]:
+def _tables(plan: AugmentationPlan, carried: Carried, crew: Crew) -> dict[str, Table]:
+    """The dataset under each seed, by its key; one that cannot be used there has the name that it has elsewhere."""
     wholes = {level.whole.data_key: level.whole for level in plan.levels}
+    described = [(spec.dataset.key, carried.contexts[spec.key]) for spec in carried.plan.contexts]
+    names = {key: report.dataset for key, report in described if isinstance(report, ContextReport)}
     tables = {}
     for whole, outcome in crew.carry_out(survey, list(wholes.values())):
-        if isinstance(outcome, Exception):  # a stranger's dataset may raise anything
-            outcome = Table(whole.dataset.name, failure=type(outcome).__name__)
-        tables[whole.data_key] = outcome
+        table = Table("", failure=type(outcome).__name__) if isinstance(outcome, Exception) else outcome
+        known = table.dataset or names.get(whole.dataset.key, whole.dataset.name)
+        tables[whole.data_key] = replace(table, dataset=known)
     return tables
 
 

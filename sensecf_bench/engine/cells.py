@@ -134,7 +134,9 @@ class CellSpec:
         asked = {"k": self.k, "queries": self.queries, "shard_size": self.shard_size, "seed": c.seed}
         limits = {"timeout": self.timeout, "cell_timeout": self.cell_timeout}
         who = {"classifier": c.classifier.identity, "generator": self.generator.identity}
-        return content_hash({"data": data_fingerprint, **asked, **limits, **who, "libraries": dict(self.libraries)})
+        scarce = {"scarcity": asdict(c.scarcity)} if c.scarcity else {}  # how many are asked is not in the data
+        libraries = {"libraries": dict(self.libraries)}
+        return content_hash({"data": data_fingerprint, **asked, **limits, **who, **libraries, **scarce})
 
     def folder(self, key: str) -> str:
         c = self.context
