@@ -369,6 +369,43 @@ def test_a_generator_that_hangs_has_failed(few):
     assert "timeout" in row["reason"]
 
 
+# -- what nobody can help ------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def ill_starred(cohort_config, tmp_path_factory):
+    """A classifier that takes its process with it when rows repeat, and a table that one seed cannot split."""
+    config = cohort_config(
+        generators=("halfway",),
+        classifiers=("fussy",),
+        options={"fussy": {"mortal": True}, "cohort": {"refuses": 1}},
+        augmentation={"seeds": (0, 1)},
+    )
+    return api.run(config, tmp_path_factory.mktemp("ill-starred") / "run")
+
+
+def test_a_classifier_that_kills_its_worker_costs_the_arm_and_is_tried_again(ill_starred):
+    rows = {row["generator"]: row for row in rows_of(ill_starred.document["augmentation"], seed=0)}
+    died = {name for name, row in rows.items() if "WorkersDiedError" in row["reason"]}
+    assert died == {"duplication", "flipped-neighbours", "nearest-opposite", "random-opposite"}  # all that repeat a row
+    assert {rows[name]["status"] for name in died} == {"failed"}
+    assert rows["halfway"]["status"] == rows["smote"]["status"] == "ok"
+    stored = {path.name.split("--")[3] for path in (ill_starred.folder / "augmentation").iterdir()}
+    assert not stored & died
+
+
+def test_a_seed_that_cannot_split_the_table_is_said(ill_starred):
+    part = ill_starred.document["augmentation"]
+    rows = rows_of(part, seed=1)
+    assert len(rows) == 1 + len(CONTROLS) + 1 + len(SENTINELS)
+    for row in rows:
+        assert (row["dataset"], row["status"]) == ("cohort", "failed")
+        assert row["reason"] == "dataset failed: seed 1 leaves nobody to test"
+        assert set(row["full"].values()) == {None}
+    said, *others = sorted(part["notes"], key=lambda note: "seed 1" not in note)
+    assert said == "cohort · seed 1: cannot be reduced, because it cannot be split: seed 1 leaves nobody to test"
+    assert {"failed in 4 trials", "impossible in 1 trials"} == {note.split(": ")[1] for note in others}
+    assert entry_of(part, "halfway")["seeds"] == 1
+
+
 # -- rows that may not be passed on -----------------------------------------------------------------------------------------
 def test_of_restricted_rows_nothing_is_told(cohort_config, tmp_path):
     config = cohort_config(

@@ -63,7 +63,7 @@ def survey(whole: ContextSpec) -> Table:
         data = data_for(whole)
     except BenchError as error:
         return Table("", failure=error.message)
-    return Table(data.table.name, data.fingerprint)
+    return Table(data.table.name, data.fingerprint, restricted=bool(data.restricted))
 
 
 def assess(job: AssessJob) -> None:

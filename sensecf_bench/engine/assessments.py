@@ -16,7 +16,6 @@ from sensecf_bench.engine.wire import Message, decode, encode
 
 if TYPE_CHECKING:
     from sensecf_bench.augmentation.scarcity import Scarcity
-    from sensecf_bench.engine.cells import ContextSpec
     from sensecf_bench.schema import Mask, Matrix
 
 FOLDER = "augmentation"
@@ -69,18 +68,16 @@ class Table:
     dataset: str
     fingerprint: str = ""
     failure: str = ""
+    restricted: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Assessed:
-    """All that augmentation found: `tables` by the key of a reference context, and what each arm came to there. All rows
-    are in `full` arms without scarcity. What could not even be tried is an Assessment with its reason."""
+    """All that augmentation found: `tables` by the key of the whole data, and what each arm came to, by that key, the level
+    of scarcity and the arm; `full` stands at no level. What could not be carried out is an Assessment with its reason."""
 
     tables: Mapping[str, Table]
     found: Mapping[tuple[str, Scarcity | None, Arm], Assessment]
-
-    def of(self, whole: ContextSpec, scarcity: Scarcity | None, arm: Arm) -> Assessment:
-        return self.found[whole.data_key, scarcity, arm]
 
 
 def write_assessment(path: Path, assessment: Assessment) -> None:

@@ -36,6 +36,7 @@ from sensecf_bench.engine.cells import Component, ContextSpec, content_hash
 from sensecf_bench.engine.files import CorruptError
 from sensecf_bench.engine.versions import core_versions
 from sensecf_bench.engine.worker import ContextReport
+from sensecf_bench.errors import BenchError
 
 if TYPE_CHECKING:
     from sensecf_bench.augmentation.scarcity import Scarcity
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from sensecf_bench.engine.store import StoredCell
 
 PROTOCOL = ("augmentation/*.py", "engine/assess.py", "engine/leaks.py", "engine/scarce.py")
-REPORTED_ONLY = ("lift.py", "scores.py")  # computed anew from what is stored
+REPORTED_ONLY = ("lift.py", "resampled.py", "scores.py")  # computed anew from what is stored
 ROWS = "rows.parquet"
 CONTROL_LIBRARY = "imbalanced-learn"
 
@@ -88,8 +89,8 @@ def augment(carried: Carried, crew: Crew, root: Path, observer: Observer) -> Ass
     for job, outcome in crew.carry_out(assess, [t.job for t in tasks.values()]):
         place = tasks[job.path].place
         if isinstance(outcome, Exception):
-            observer.warn(f"{job.path.stem}: {type(outcome).__name__}: {outcome}")
-            found[place] = _lost(f"{type(outcome).__name__}: {outcome}")
+            found[place] = _lost(outcome, tables[job.whole.data_key])
+            observer.warn(f"{job.path.stem}: {found[place].added.reason}")
         else:
             found[place] = read_assessment(job.path)
         observer.retrained(len(found), total)
@@ -120,8 +121,10 @@ def _stored(path: Path, observer: Observer) -> Assessment | None:
         return None
 
 
-def _lost(reason: str) -> Assessment:
-    return Assessment(Added("failed", reason), np.empty(0, dtype=bool))
+def _lost(error: Exception, table: Table) -> Assessment:
+    """It is tried again at the next run, so it is not stored."""
+    kind, said = type(error).__name__, error.message if isinstance(error, BenchError) else str(error)
+    return Assessment(Added("failed", kind if table.restricted else f"{kind}: {said}"), np.empty(0, dtype=bool))
 
 
 class _Tasks:

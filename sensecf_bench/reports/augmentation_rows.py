@@ -19,10 +19,9 @@ from sensecf_bench.engine.augmenting import controls, generator_arm
 from sensecf_bench.metrics.bootstrap import Estimate
 
 if TYPE_CHECKING:
-    from sensecf_bench.augmentation.scarcity import Scenario
+    from sensecf_bench.augmentation.scarcity import Scarcity, Scenario
     from sensecf_bench.engine.carried import Carried
     from sensecf_bench.engine.scarce_plan import AugmentationPlan, Level
-    from sensecf_bench.schema import Matrix
 
 NONE = Arm(NOTHING, "control")
 FAILURES = ("failed", "impossible", "leak")
@@ -66,86 +65,85 @@ class _AtLevel:
     def __init__(self, plan: AugmentationPlan, assessed: Assessed, level: Level, sentinels: Collection[str]) -> None:
         self._plan, self._assessed, self._level, self._sentinels = plan, assessed, level, sentinels
         self._table = assessed.tables[level.whole.data_key]
-        self._full, self._reduced = self._of(FULL, whole=True), self._of(REDUCED)
+        self._full, self._reduced = self._reference(None, FULL), self._reference(level.scarcity, REDUCED)
+        names = [c.name for c in plan.classifiers]
+        self._references = {n: {"full": _scored(self._full, n), "reduced": _scored(self._reduced, n)} for n in names}
 
     def found(self) -> Iterator[_Found]:
-        arms = [NONE, *controls(), *map(generator_arm, self._plan.generators)]
-        for arm in arms:
-            assessment = self._reduced if arm is NONE else self._of(arm)
+        """A generator that may not see the dataset has no rows."""
+        for arm in (NONE, *controls(), *map(generator_arm, self._plan.generators)):
+            assessment = self._assessment(arm)
             if assessment is not None:
-                for classifier in self._plan.classifiers:
-                    yield self._row(arm, assessment, classifier.name)
+                for classifier in self._references:
+                    yield _Found(self._row(arm, assessment, classifier), self._trial(arm, assessment, classifier))
 
-    def _of(self, arm: Arm, *, whole: bool = False) -> Assessment | None:
-        """None for a generator that may not see the dataset; where nothing can, an Assessment that says so."""
+    def _reference(self, scarcity: Scarcity | None, arm: Arm) -> Assessment:
+        """What everything is compared with; where the dataset cannot be used, an Assessment that says so."""
         if self._table.failure:
             return Assessment(Added("failed", f"dataset failed: {self._table.failure}"), np.empty(0, dtype=bool))
-        place = (self._level.whole.data_key, None if whole else self._level.scarcity, arm)
-        return self._assessed.found.get(place)
+        return self._assessed.found[self._level.whole.data_key, scarcity, arm]
 
-    def _row(self, arm: Arm, assessment: Assessment, classifier: str) -> _Found:
-        assert self._full is not None and self._reduced is not None
-        full, reduced = (_said(a, classifier) for a in (self._full, self._reduced))
-        augmented = _said(assessment, classifier)
-        status, reason = _status(arm, assessment, self._full, self._reduced, classifier)
-        if augmented is None:
-            augmented = reduced
-        trial = None
-        if full is not None and reduced is not None and augmented is not None:
-            trial = Trial(
-                self._table.dataset,
-                arm.name,
-                self._level.scarcity.scenario,
-                self._level.scarcity.reduction,
-                classifier,
-                self._level.whole.seed,
-                self._full.truth,
-                full,
-                reduced,
-                augmented,
-            )
-        row = {
+    def _assessment(self, arm: Arm) -> Assessment | None:
+        if arm is NONE or self._table.failure:
+            return self._reduced
+        return self._assessed.found.get((self._level.whole.data_key, self._level.scarcity, arm))
+
+    def _row(self, arm: Arm, assessment: Assessment, classifier: str) -> dict[str, Any]:
+        scarcity, references = self._level.scarcity, self._references[classifier]
+        status, reason = self._status(assessment, classifier)
+        retrained = classifier in assessment.probabilities
+        return {
             "dataset": self._table.dataset,
             "generator": arm.name,
             "control": arm.kind == "control",
             "sentinel": arm.name in self._sentinels,
-            "scenario": self._level.scarcity.scenario,
-            "reduction": self._level.scarcity.reduction,
+            "scenario": scarcity.scenario,
+            "reduction": scarcity.reduction,
             "classifier": classifier,
             "seed": self._level.whole.seed,
             **asdict(assessment.added),
             "status": status,
             "reason": reason,
-            "full": _scored(self._full, full),
-            "reduced": _scored(self._full, reduced),
-            "augmented": _scored(self._full, augmented),
+            **references,
+            "augmented": _scored(assessment, classifier) if retrained else references["reduced"],
         }
-        return _Found(row, trial)
+
+    def _trial(self, arm: Arm, assessment: Assessment, classifier: str) -> Trial | None:
+        """None where there is nothing to compare with, which is so for all arms alike."""
+        full, reduced = (a.probabilities.get(classifier) for a in (self._full, self._reduced))
+        if full is None or reduced is None:
+            return None
+        return Trial(
+            dataset=self._table.dataset,
+            arm=arm.name,
+            scenario=self._level.scarcity.scenario,
+            reduction=self._level.scarcity.reduction,
+            classifier=classifier,
+            seed=self._level.whole.seed,
+            truth=self._full.truth,
+            full=full,
+            reduced=reduced,
+            augmented=assessment.probabilities.get(classifier, reduced),
+        )
+
+    def _status(self, assessment: Assessment, classifier: str) -> tuple[str, str]:
+        """What became of one trial: of the arm, or of this classifier where that could not be trained."""
+        if assessment.added.status in FAILURES:
+            return assessment.added.status, assessment.added.reason
+        stages = ((self._full, "on all rows"), (self._reduced, "on the reduced rows"), (assessment, "on what it adds"))
+        for rows, where in stages:
+            if rows.added.status in FAILURES:
+                return rows.added.status, rows.added.reason
+            if classifier in rows.failures:
+                return "impossible", f"cannot be trained {where}: {rows.failures[classifier]}"
+        return assessment.added.status, assessment.added.reason
 
 
-def _said(assessment: Assessment, classifier: str) -> Matrix | None:
-    return assessment.probabilities.get(classifier)
-
-
-def _status(
-    arm: Arm, assessment: Assessment, full: Assessment, reduced: Assessment, classifier: str
-) -> tuple[str, str]:
-    """What became of one trial: of the arm, or of this classifier where that could not be trained."""
-    added = assessment.added
-    if added.status not in ("ok", "empty"):
-        return added.status, added.reason
-    for rows, where in ((full, "on all rows"), (reduced, "on the reduced rows"), (assessment, "on what it adds")):
-        if rows.added.status in ("failed", "impossible"):
-            return rows.added.status, rows.added.reason
-        if classifier in rows.failures:
-            return "impossible", f"cannot be trained {where}: {rows.failures[classifier]}"
-    return added.status, added.reason
-
-
-def _scored(full: Assessment, said: Matrix | None) -> dict[str, float | None]:
+def _scored(assessment: Assessment, classifier: str) -> dict[str, float | None]:
+    said = assessment.probabilities.get(classifier)
     if said is None:
         return dict.fromkeys(SCORES)
-    return {name: _short(value) for name, value in scores(full.truth, said).items()}
+    return {name: _short(value) for name, value in scores(assessment.truth, said).items()}
 
 
 def _short(value: float | None) -> float | None:
@@ -194,17 +192,20 @@ def _estimates(lift: Lift | None, which: str, asked: int) -> dict[str, Any]:
 
 
 def _notes(plan: AugmentationPlan, assessed: Assessed, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line a seed that cannot be used, and a line a reason for which trials went wrong, with the arms it befell."""
     seeds = {level.whole.data_key: level.whole.seed for level in plan.levels}
-    notes = [
-        f"{table.dataset} · seed {seeds[key]}: cannot be reduced, because it cannot be split: {table.failure}"
-        for key, table in assessed.tables.items()
-        if table.failure
-    ]
-    bad = {(r["dataset"], r["generator"], r["status"], r["reason"]): 0 for r in rows if r["status"] in FAILURES}
+    unusable = {(t.dataset, seeds[key]): t.failure for key, t in assessed.tables.items() if t.failure}
+    befell: dict[tuple[str, str, str], list[str]] = {}
     for row in rows:
-        if row["status"] in FAILURES:
-            bad[row["dataset"], row["generator"], row["status"], row["reason"]] += 1
-    return notes + [
-        f"{dataset} · {generator}: {status} in {count} of its trials: {reason}"
-        for (dataset, generator, status, reason), count in bad.items()
+        if row["status"] in FAILURES and (row["dataset"], row["seed"]) not in unusable:
+            befell.setdefault((row["dataset"], row["status"], row["reason"]), []).append(row["generator"])
+    return [
+        *(
+            f"{dataset} · seed {seed}: cannot be reduced, because it cannot be split: {why}"
+            for (dataset, seed), why in unusable.items()
+        ),
+        *(
+            f"{dataset} · {', '.join(dict.fromkeys(arms))}: {status} in {len(arms)} trials: {reason}"
+            for (dataset, status, reason), arms in befell.items()
+        ),
     ]

@@ -1,5 +1,6 @@
 """A small cohort, and generators that do what they should not, cannot, or must be seen doing, where labels are scarce."""
 
+import os
 import time
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sensecf_bench import Classifier, Dataset, Feature, FeatureSchema, Generator, PluginOptions, Table, hookimpl
+from sensecf_bench.errors import DataError
 from sensecf_bench.prompting import Brief
 
 
@@ -19,6 +21,7 @@ class Cohort(Dataset):
         people: int = 120
         ill: int = 40
         restricted: str = ""
+        refuses: int | None = None  # a seed under which it cannot be split
 
     def load(self):
         rng = np.random.default_rng(7)
@@ -32,6 +35,11 @@ class Cohort(Dataset):
 
     def restricted(self):
         return self.options.restricted
+
+    def split(self, table, seed):
+        if seed == self.options.refuses:
+            raise DataError(f"seed {seed} leaves nobody to test", "take another one")
+        return super().split(table, seed)
 
 
 class Halfway(Generator):
@@ -143,14 +151,17 @@ class Dear(Generator):
 
 
 class Fussy(Classifier):
-    """Learns from many rows only."""
+    """Learns from many rows only, and may die of one that it has seen before."""
 
     name = "fussy"
 
     class Options(PluginOptions):
         least: int = 0
+        mortal: bool = False
 
     def fit(self, schema, rows, labels, seed):
+        if self.options.mortal and len(np.unique(rows, axis=0)) < len(rows):
+            os._exit(1)
         if len(rows) < self.options.least:
             raise ValueError(f"{len(rows)} rows are not enough: {rows[0].tolist()}")
         self.centre = rows.mean(axis=0)
