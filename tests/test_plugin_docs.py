@@ -68,7 +68,9 @@ def test_one_file_is_enough(machine):
 @pytest.mark.parametrize("name", sorted(set(PLUGINS) - {"median-step", "old-school"}))
 def test_every_plugin_on_the_page_passes_its_checks(machine, name):
     said = machine.type(f"sensecf-bench plugin check {name.replace('-', '_')}.py")
-    assert re.search(r"\d checks ran, [01] skipped, 0 failed", said), said  # one speaks of shares or gradients only
+    assert re.search(r"\d checks ran, [0-2] skipped, 0 failed", said), (
+        said
+    )  # some speak of shares, gradients or weights only
 
 
 def test_the_tests_on_the_page_pass(machine):
