@@ -165,6 +165,17 @@ def test_more_samples_begin_with_the_fewer(llama):
     assert [samples[:2] for samples in many] == few
 
 
+def test_the_first_of_several_samples_can_be_the_greedy_answer_and_the_others_stay(llama):
+    prompts = [[0, 5, 9, 7], [0, 5, 8, 6, 3]]
+    drawn = Decoder(llama).decode(prompts, [None] * 2, [3, 4], Decoding(6, samples=3, temperature=1.5))
+    how = Decoding(6, samples=3, temperature=1.5, first_greedy=True)
+    mixed = Decoder(llama).decode(prompts, [None] * 2, [3, 4], how)
+    greedy = Decoder(llama).decode(prompts, [None] * 2, [3, 4], Decoding(6))
+    assert [m[0] for m in mixed] == [g[0] for g in greedy]
+    assert [m[1:] for m in mixed] == [d[1:] for d in drawn]
+    assert [d[0] for d in drawn] != [g[0] for g in greedy]
+
+
 def test_sampling_follows_the_model(llama):
     """The share of each first token among many samples is its probability, within four standard errors."""
     prompt, n = [5, 6, 7], 4000

@@ -41,7 +41,8 @@ class Asked:
 
 @dataclass(eq=False)
 class Asker:
-    """Asks one loaded model about the people of one task."""
+    """Asks one loaded model about the people of one task. Of several samples the first is the greedy answer, unless all are to
+    be drawn."""
 
     loaded: Loaded
     questions: Questions
@@ -49,6 +50,7 @@ class Asker:
     samples: int = 1
     temperature: float = 0.7
     batch: int = 32
+    all_drawn: bool = False
     decoder: Decoder = field(init=False)
     compiler: Compiler = field(init=False)
 
@@ -66,9 +68,9 @@ class Asker:
             if held is not None:
                 ids = prompt_ids(self.loaded.tokenizer, messages)
                 asked.append(Asked(query, ids, *held))
-        how = Decoding(
-            max((a.longest for a in asked), default=1), self.samples, 0.0 if self.samples == 1 else self.temperature
-        )
+        heat = 0.0 if self.samples == 1 else self.temperature
+        longest = max((a.longest for a in asked), default=1)
+        how = Decoding(longest, self.samples, heat, first_greedy=not self.all_drawn)
         return asked, self.decoder.decode(
             [a.ids for a in asked], [a.grammar for a in asked], [a.query.seed for a in asked], how
         )

@@ -36,11 +36,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How to choose tokens: the most probable at temperature 0, and else sampled, `samples` answers a prompt."""
+    """How to choose tokens: the most probable at temperature 0, and else sampled, `samples` answers a prompt. With
+    `first_greedy` the first of them is what temperature 0 would give."""
 
     max_new_tokens: int
     samples: int = 1
     temperature: float = 0.0
+    first_greedy: bool = False
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1 or self.samples < 1 or not 0 <= self.temperature < float("inf"):
@@ -192,7 +194,7 @@ class Decoder:
         constraint = Constraint([a.grammar for a in answers], masks)
         while True:
             constraint.mask(reading.logits, [i for i, a in enumerate(answers) if a.open])
-            tokens = _chosen(reading.logits, answers, how.temperature)
+            tokens = _chosen(reading.logits, answers, how)
             for i, (answer, token) in enumerate(zip(answers, tokens.tolist(), strict=True)):
                 if not answer.open:
                     continue
@@ -215,19 +217,24 @@ class Decoder:
         return Completion(text.decode("utf-8", errors="replace"), tuple(answer.tokens), answer.finished)
 
 
-def _chosen(logits: torch.Tensor, answers: list[_Answer], temperature: float) -> torch.Tensor:
+def _chosen(logits: torch.Tensor, answers: list[_Answer], how: Decoding) -> torch.Tensor:
     """The next token of each row, shape `(n,)`.
 
     Sampling turns the distribution function around at one number that the answer draws for itself, so that the same
     distribution gives the same token whatever else is in the batch.
     """
-    if temperature == 0:
-        return logits.argmax(dim=-1)
+    probable = logits.argmax(dim=-1)
+    if how.temperature == 0:
+        return probable
     points = torch.tensor([a.draws.random() if a.open else 0.0 for a in answers], dtype=torch.float64)
-    shares = torch.softmax(logits.double() / temperature, dim=-1).cumsum(dim=-1)
+    shares = torch.softmax(logits.double() / how.temperature, dim=-1).cumsum(dim=-1)
     total = shares[:, -1:]
     wanted = torch.minimum(points[:, None].to(logits.device) * total, torch.nextafter(total, torch.zeros_like(total)))
-    return torch.searchsorted(shares, wanted, right=True)[:, 0]
+    sampled = torch.searchsorted(shares, wanted, right=True)[:, 0]
+    if not how.first_greedy:
+        return sampled
+    first = torch.tensor([a.sample == 0 for a in answers], device=logits.device)
+    return torch.where(first, probable, sampled)
 
 
 def _common(sequences: Sequence[Sequence[int]]) -> list[int]:

@@ -88,7 +88,7 @@ class ClassifierTutor:
         if samples not in self._askers:
             loaded = replace(room.loaded, model=model)
             self._askers[samples] = Asker(
-                loaded, room.questions, room.probability, samples, room.temperature, batch=AT_ONCE
+                loaded, room.questions, room.probability, samples, room.temperature, AT_ONCE, all_drawn=True
             )
         asker = self._askers[samples]
         asker.decoder.forget()  # the model has learnt since
