@@ -242,6 +242,30 @@ def test_seeds_that_differ_widen_the_interval_though_no_row_does():
     assert (accuracy.value, accuracy.low, accuracy.high) == (50, 0, 100)  # P(0 of 4) = 1/16 > 2.5 %
 
 
+def test_the_same_people_under_several_seeds_are_no_more_people():
+    """A fixed split under four seeds that all predict the same is as uncertain as one seed; were the rows of each seed its
+    own, the mean of four would be half as wide."""
+    truth = np.arange(200) % 2 == 0
+    wrong = 1 - truth.astype(float)
+    right = np.where(np.arange(200) % 10 < 7, truth, wrong).astype(float)
+    common = {"truth": truth, "full": truth.astype(float), "reduced": wrong, "augmented": right}
+
+    def width(seeds, people):
+        (lift,) = lifts([trial(seed=s, people=people, **common) for s in seeds], set())
+        return lift.lift["accuracy"].high - lift.lift["accuracy"].low
+
+    binomial = 2 * 1.96 * 100 * np.sqrt(0.7 * 0.3 / 200)
+    assert width((0,), "these") == pytest.approx(binomial, rel=0.1)
+    assert width((0, 1, 2, 3), "these") == pytest.approx(binomial, rel=0.1)
+    assert width((0, 1, 2, 3), "") < 0.75 * binomial
+
+
+def test_people_of_a_seed_of_its_own_change_no_draw():
+    trials = grid({"mine": 0.7, "smote": 0.5})
+    named = [dataclasses.replace(t, people=f"those of {t.seed}") for t in trials]
+    assert lifts(named, {"smote"}, resamples=FEW) == lifts(trials, {"smote"}, resamples=FEW)
+
+
 def test_resamples_spread_as_those_of_a_plain_bootstrap_do():
     """Rows drawn with replacement one by one, and scored by scikit-learn."""
     rng = np.random.default_rng(8)

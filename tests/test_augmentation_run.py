@@ -175,6 +175,8 @@ def test_a_classifier_that_cannot_be_retrained_has_its_reason(part):
         assert row["full"]["f1"] is not None
     entry = entry_of(part, "halfway", "C")
     assert (entry["trials"], entry["failed"]) == (2, 2)
+    f1 = entry["lift"]["f1"]
+    assert (f1["eligible"], f1["asked"]) == (2, 4), "the trials without a reference are still asked for"
 
 
 def test_weights_that_a_classifier_cannot_take_are_said_and_cost_it_alone(part):
@@ -321,7 +323,7 @@ def test_augmentation_changes_nothing_of_the_rest(run, tmp_path):
 def few(cohort_config, tmp_path_factory):
     """Six of ten ill people are training rows: 3, 1 and 0 of them are left."""
     config = cohort_config(
-        generators=("halfway", "sleeps"),
+        generators=("halfway", "sleeps", "forgetful"),
         classifiers=("svm", "fussy"),
         options={"cohort": {"people": 60, "ill": 10}},
         cell_timeout=6.0,
@@ -353,7 +355,7 @@ def test_a_reference_that_cannot_be_fitted_stops_generators_alone(few):
 
 def test_a_level_that_empties_a_class_is_said_of_every_arm(few):
     rows = rows_of(few.document["augmentation"], reduction=0.95)
-    assert len(rows) == 2 * (1 + len(CONTROLS) + 2 + len(SENTINELS))
+    assert len(rows) == 2 * (1 + len(CONTROLS) + 3 + len(SENTINELS))
     for row in rows:
         assert (row["status"], row["reason"]) == ("impossible", "no training row of class 'ill' is left")
         assert row["removed"] == 6
@@ -367,6 +369,13 @@ def test_a_generator_that_hangs_has_failed(few):
     row = few_rows(few, "sleeps", 0.5)
     assert (row["status"], row["added"]) == ("failed", 0)
     assert "timeout" in row["reason"]
+
+
+def test_failures_of_some_queries_are_told_of_an_arm_that_adds_rows(few):
+    row = few_rows(few, "forgetful", 0.5)
+    assert (row["status"], row["asked"], row["answered"]) == ("ok", 3, 1)
+    assert row["reason"] == "2 of 3 queries failed; the first: raised: RuntimeError: what was the question?"
+    assert few_rows(few, "halfway", 0.5)["reason"] == ""
 
 
 # -- what nobody can help ------------------------------------------------------------------------------------------------

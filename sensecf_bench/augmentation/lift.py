@@ -1,9 +1,10 @@
 """What an arm brought, in points and as shares, with intervals, and against the best of the controls.
 
-Scores are means over trials, classifiers and seeds alike; intervals are percentiles of the hierarchical paired bootstrap
-of `resampled`. Known limits: with few seeds, and all the more with one, the intervals tell less of how splits differ
-than they seem to, and people who stand in the test rows of several seeds are taken for different ones. The best control
-is chosen anew in every resample, which favours the controls a little: a difference to it is a cautious one.
+Scores are means over trials, classifiers and seeds alike; intervals are percentiles of the hierarchical paired
+bootstrap of `resampled`. Known limits: with few seeds, and all the more with one, the intervals tell less of how
+splits differ than they seem to, and of seeds with different test rows, people who stand in both are taken for
+different ones. The best control is chosen anew in every resample, which favours the controls a little: a difference to
+it is a cautious one.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ Cell = tuple[int, str]  # seed and classifier
 @dataclass(frozen=True, eq=False)
 class Trial:
     """One classifier, retrained: `m` test rows, whether each is positive, and the probabilities that it is after
-    training on all rows, on the reduced rows, and on what the arm made of those."""
+    training on all rows, on the reduced rows, and on what the arm made of those. `people` is the same for seeds that have
+    the same test rows, as under a fixed split; left out, every seed is taken to have rows of its own."""
 
     dataset: str
     arm: str
@@ -46,6 +48,7 @@ class Trial:
     full: Matrix
     reduced: Matrix
     augmented: Matrix
+    people: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,8 @@ def _at_level(level: Level, trials: Sequence[Trial]) -> _AtLevel:
         references = [any_of[cell] for cell in sorted(any_of) if cell[0] == seed]
         of_arms = [[_augmented(by_arm[arm], reference) for reference in references] for arm in arms]
         rows = [*of_arms, [t.reduced for t in references], [t.full for t in references]]
-        predictions[seed] = Predictions(references[0].truth, np.array(rows, dtype=np.float64))
+        truth, people = references[0].truth, references[0].people
+        predictions[seed] = Predictions(truth, np.array(rows, dtype=np.float64), people)
     own = {arm: tuple(by_arm[arm].values()) for arm in arms}
     return _AtLevel(trials[0].dataset, level, arms, own, sorted(any_of), predictions)
 

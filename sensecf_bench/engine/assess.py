@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from sensecf_bench.engine.assessments import Added, Arm, Assessment, Status, Tab
 from sensecf_bench.engine.files import CorruptError
 from sensecf_bench.engine.leaks import Hidden
 from sensecf_bench.engine.scarce import retained_rows
-from sensecf_bench.engine.store import load_cell
+from sensecf_bench.engine.store import FAILURES, load_cell
 from sensecf_bench.engine.worker import data_for
 from sensecf_bench.errors import BenchError, RunFolderError
 from sensecf_bench.queries import Outcome
@@ -63,7 +64,8 @@ def survey(whole: ContextSpec) -> Table:
         data = data_for(whole)
     except BenchError as error:
         return Table("", failure=error.message)
-    return Table(data.table.name, data.fingerprint, restricted=bool(data.restricted))
+    people = hashlib.sha256("\x1f".join(data.ids[i] for i in data.test).encode()).hexdigest()
+    return Table(data.table.name, data.fingerprint, restricted=bool(data.restricted), people=people)
 
 
 def assess(job: AssessJob) -> None:
@@ -155,7 +157,8 @@ def _filling(job: AssessJob, data: Data) -> Filling:
         return Filling(rows, labels, replace(total, status="leak", reason=why))
     failed = [cell.record["reason"] for cell in cells if cell.record["status"] == "failed"]
     wrong: list[tuple[Status, str]] = [("failed", f"every query failed; the first: {why}") for why in failed]
-    return Filling(rows, labels, _judged(total, len(job.cells) + len(job.unstored), [*wrong, *job.unstored]))
+    said_of = _Remarks(len(job.cells) + len(job.unstored), [*wrong, *job.unstored], _failed_in_part(cells))
+    return Filling(rows, labels, _judged(total, said_of))
 
 
 def _of_cell(cell: StoredCell, settings: AugmentationConfig, data: Data) -> Filling:
@@ -170,14 +173,34 @@ def _of_cell(cell: StoredCell, settings: AugmentationConfig, data: Data) -> Fill
     return Filling(data.schema.encode(admitted)[kept], labels[kept], added)
 
 
-def _judged(total: Added, cells: int, wrong: Sequence[tuple[Status, str]]) -> Added:
-    """The status of an arm of so many cells, of which those in `wrong` came to nothing."""
-    if total.added:
-        return replace(total, reason=f"of one class: {wrong[0][1]}" if wrong else "")
-    if len(wrong) == cells:
+@dataclass(frozen=True)
+class _Remarks:
+    """What there is to say of an arm of so many cells: those in `wrong` came to nothing, others did in part."""
+
+    cells: int
+    wrong: Sequence[tuple[Status, str]]
+    in_part: Sequence[str]
+
+
+def _failed_in_part(cells: Sequence[StoredCell]) -> list[str]:
+    """Of each cell that has answers, how many of its queries failed or ran out of time, if any did."""
+    found = []
+    for record in (cell.record for cell in cells if cell.record["status"] != "failed"):
+        failed = sum(record["outcomes"][str(outcome)] for outcome in FAILURES)
+        if failed:
+            found.append(f"{failed} of {record['asked']} queries failed; the first: {record['reason']}")
+    return found
+
+
+def _judged(total: Added, said_of: _Remarks) -> Added:
+    wrong = said_of.wrong
+    if not total.added and len(wrong) == said_of.cells:
         return replace(total, status=wrong[0][0], reason=wrong[0][1])
+    remarks = [*([f"of one class: {wrong[0][1]}"] if wrong else []), *said_of.in_part]
+    if total.added:
+        return replace(total, reason="; ".join(remarks))
     why = "no query was answered" if not total.answered else "no answer is in the target class"
-    return replace(total, status="empty", reason=f"{why}; of one class: {wrong[0][1]}" if wrong else why)
+    return replace(total, status="empty", reason="; ".join([why, *remarks]))
 
 
 def _readable(cell: StoredCell, data: Data) -> Matrix:

@@ -63,12 +63,14 @@ FULL, REDUCED = Arm("full", "full"), Arm("reduced", "reduced")
 
 @dataclass(frozen=True)
 class Table:
-    """A dataset under one seed, as far as reports need it; `failure` says why it cannot be used under that seed."""
+    """A dataset under one seed, as far as reports need it; `failure` says why it cannot be used under that seed, and
+    `people` is the same under two seeds that have the same test rows."""
 
     dataset: str
     fingerprint: str = ""
     failure: str = ""
     restricted: bool = False
+    people: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,12 +45,15 @@ class ContextReport:
     seconds: float
     failure: str = ""  # why the classifier could not be fitted
     asked_are: str = "test row"
+    nobody_wanted: bool = False  # so few rows were removed that not one is to be filled up
 
     @property
     def nothing_to_ask(self) -> str:
         """Why there is nobody to ask about; empty where there is."""
         if self.failure:
             return f"classifier failed: {self.failure}"
+        if self.nobody_wanted:
+            return "too few rows were removed to ask for one"
         undesired = self.facts["undesired"]
         return "" if self.queries else f"the classifier puts no {self.asked_are} in class {undesired!r}: nothing to ask"
 
@@ -107,7 +110,14 @@ def describe_context(spec: ContextSpec, limit: int | None) -> ContextReport:
         facts=facts,
         seconds=time.monotonic() - started,
         asked_are="retained row of that class" if spec.scarcity else "test row",
+        nobody_wanted=spec.scarcity is not None and _nobody_wanted(data),
     )
+
+
+def _nobody_wanted(data: Data) -> bool:
+    from sensecf_bench.engine.scarce import ScarceData
+
+    return isinstance(data, ScarceData) and not data.wanted
 
 
 def run_part(part: Part) -> PartReport:

@@ -124,6 +124,7 @@ class _AtLevel:
             full=full,
             reduced=reduced,
             augmented=assessment.probabilities.get(classifier, reduced),
+            people=self._table.people,
         )
 
     def _status(self, assessment: Assessment, classifier: str) -> tuple[str, str]:
@@ -186,9 +187,10 @@ def _means(lift: Lift | None, which: str) -> dict[str, float | None]:
 
 
 def _estimates(lift: Lift | None, which: str, asked: int) -> dict[str, Any]:
+    """`asked` counts all trials, also those that have nothing to be compared with."""
     found: Mapping[str, Estimate] = getattr(lift, which) if lift else {}
     nothing = Estimate(None, None, None, 0, 0, asked)
-    return {name: asdict(found.get(name, nothing)) for name in SCORES}
+    return {name: {**asdict(found.get(name, nothing)), "asked": asked} for name in SCORES}
 
 
 def _notes(plan: AugmentationPlan, assessed: Assessed, rows: Sequence[Mapping[str, Any]]) -> list[str]:

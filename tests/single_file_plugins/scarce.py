@@ -22,6 +22,7 @@ class Cohort(Dataset):
         ill: int = 40
         restricted: str = ""
         refuses: int | None = None  # a seed under which it cannot be split
+        fixed: bool = False  # the same split under every seed
 
     def load(self):
         rng = np.random.default_rng(7)
@@ -39,7 +40,7 @@ class Cohort(Dataset):
     def split(self, table, seed):
         if seed == self.options.refuses:
             raise DataError(f"seed {seed} leaves nobody to test", "take another one")
-        return super().split(table, seed)
+        return super().split(table, 0 if self.options.fixed else seed)
 
 
 class Halfway(Generator):
@@ -120,6 +121,20 @@ class Crashes(Generator):
         raise RuntimeError(f"no answer about {queries.ids[0]}")
 
 
+class Forgetful(Halfway):
+    """Answers once, and knows nothing of what it is asked after that."""
+
+    name = "forgetful"
+    batch_size = 1
+    asked = 0
+
+    def generate(self, queries):
+        self.asked += 1
+        if self.asked > 1:
+            raise RuntimeError("what was the question?")
+        return super().generate(queries)
+
+
 class Sleeps(Generator):
     """Falls asleep where there are too few rows to learn from."""
 
@@ -178,7 +193,7 @@ def sensecf_datasets():
 
 @hookimpl
 def sensecf_generators():
-    return [Halfway, Peeker, Recorder, Crashes, Sleeps, Abstains, Dear]
+    return [Halfway, Forgetful, Peeker, Recorder, Crashes, Sleeps, Abstains, Dear]
 
 
 @hookimpl
