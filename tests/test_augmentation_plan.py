@@ -10,11 +10,13 @@ import pytest
 from command_line import typed
 
 from sensecf_bench import api
+from sensecf_bench.engine.assess import survey
 from sensecf_bench.engine.cells import Shortage, content_hash
 from sensecf_bench.engine.config import RunConfig, build_config
 from sensecf_bench.engine.context import fit_classifier, prepare_data
 from sensecf_bench.engine.leaks import Hidden
 from sensecf_bench.engine.scarce import fit_reference, reduced_data
+from sensecf_bench.engine.worker import describe_context
 from sensecf_bench.errors import ConfigError, DataError, UnknownNameError
 from sensecf_bench.registry import discover
 from sensecf_bench.schema import Feature, FeatureSchema
@@ -241,6 +243,27 @@ def test_an_emptied_class_cannot_be_explained(data, registry):
         fit_reference(scarce, registry.classifier("svm")())
 
 
+def test_where_too_few_are_removed_to_ask_for_one_that_is_the_reason(planned):
+    """Of 24 ill people in training, 1 % is nobody; a fifth of the one that 5 % takes is nobody either."""
+    for changes in ({"scenarios": "C", "reductions": 0.01}, {"reductions": 0.05, "amount": 0.2}):
+        (context, *_) = planned(augmentation={"seeds": 0, **changes}).augmentation.contexts
+        report = describe_context(context, None)
+        assert (report.queries, report.failure) == (0, "")
+        assert report.nothing_to_ask == "too few rows were removed to ask for one"
+    (context, *_) = planned(augmentation={"seeds": 0}).augmentation.contexts
+    assert describe_context(context, None).nothing_to_ask == ""
+
+
+def test_seeds_have_the_same_people_if_they_have_the_same_test_rows(planned):
+    def people(**options):
+        plan = planned(augmentation={"seeds": (0, 1)}, options={"cohort": options})
+        return [survey(level.whole).people for level in plan.augmentation.levels]
+
+    first, second = people()
+    assert first != second
+    assert len(set(people(fixed=True))) == 1
+
+
 def test_a_context_without_scarcity_is_fitted_as_ever(data, registry):
     assert fit_classifier(data, registry.classifier("svm")()).quality["test_rows"] == len(data.test)
 
@@ -274,6 +297,23 @@ def test_one_match_is_a_leak_where_no_two_people_are_alike():
     apart = Hidden(hidden().schema, np.arange(8.0).reshape(4, 2), 0.5 + np.arange(200.0).reshape(100, 2))
     assert apart.by_chance(0, 50)
     assert not apart.by_chance(1, 50)
+
+
+def test_few_matches_are_chance_where_features_are_few_and_coarse():
+    """Three features of 50 values each and 200 hidden people: an answer made at random matches one in 600 times, and of 100
+    answers one does with a probability of 1/7, whether or not two people happen to be alike. Of 30 features none does."""
+    rng = np.random.default_rng(4)
+
+    def people(features):
+        shown, secret = (np.round(rng.integers(0, 50, (n, features)) * 0.1, 1) for n in (150, 200))
+        named = tuple(Feature(name=f"f{j}", kind="continuous", precision=0.1) for j in range(features))
+        return Hidden(FeatureSchema(named).with_scales(shown), shown, secret)
+
+    coarse, fine = people(3), people(30)
+    assert coarse.matches(coarse.shown) == fine.matches(fine.shown) == 0
+    assert coarse.by_chance(1, 100)
+    assert not coarse.by_chance(10, 100)
+    assert not fine.by_chance(1, 100)
 
 
 def test_few_matches_are_chance_where_people_are_alike():

@@ -35,14 +35,16 @@ class Hidden:
         """Whether so many matches among so many answers may be coincidence.
 
         The probability of one is taken to be the share of hidden rows that match a shown one: different people who are
-        alike. Where there are none, any match is more than chance if the table has a continuous feature; if it has none,
-        they are taken to be as frequent as the rule of three allows.
+        alike. With few of them that share may be 0 by luck, so it is at least the probability that a row whose features
+        are drawn independently, each from what people have, matches a hidden one: next to nothing where features are many
+        or fine, not where they are few and coarse. A table without a continuous feature, where answers differ from people
+        in little, is taken to have as many matches as the rule of three allows.
         """
         if not matches:
             return True
         from scipy.stats import binom
 
-        share = self._twins
+        share = max(self._twins, self._coincidence)
         if not any(f.kind == "continuous" for f in self.schema.features):
             share = max(share, min(1.0, RULE_OF_THREE / max(1, len(self.hidden))))
         return bool(binom.sf(matches - 1, answers, share) >= LEVEL)
@@ -50,6 +52,19 @@ class Hidden:
     @cached_property
     def _twins(self) -> float:
         return float(self._found_in(self.hidden, self.shown).mean()) if len(self.hidden) else 0.0
+
+    @cached_property
+    def _coincidence(self) -> float:
+        alike = [self._alike(j, step) for j, step in enumerate(self.schema.steps)]
+        return min(1.0, len(self.hidden) * float(np.prod(alike)))
+
+    def _alike(self, j: int, step: float) -> float:
+        """The probability that a shown and a hidden row, drawn at random, do not differ in a feature."""
+        shares = []
+        for rows in (self.shown, self.hidden):
+            values, counts = np.unique(np.rint(rows[:, j] / step) if step > 0 else rows[:, j], return_counts=True)
+            shares.append(dict(zip(values.tolist(), (counts / max(1, len(rows))).tolist(), strict=True)))
+        return float(sum(share * shares[1].get(value, 0.0) for value, share in shares[0].items()))
 
     def _found_in(self, rows: Matrix, among: Matrix) -> Mask:
         found = np.zeros(len(rows), dtype=bool)
