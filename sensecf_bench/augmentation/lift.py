@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sensecf_bench.schema import Mask, Matrix
 
 NOTHING = "none"  # the control that adds nothing: its lift is 0
-NEGLIGIBLE = 1e-9  # a loss below it is rounding, and nothing to be recovered
+NEGLIGIBLE = 1e-3  # a loss below a tenth of a point is none: shares of it would be thousands of percent of noise
 
 Level = tuple["Scenario", float]
 Cell = tuple[int, str]  # seed and classifier

@@ -32,7 +32,7 @@ HOW_TO_READ = (
     "Value [95 % interval]. Full is training on all rows, reduced on the retained ones, augmented on those and what an arm "
     "adds; a trial is one classifier under one seed, and values are of means over the trials. Lift is augmented − reduced; "
     "relative is lift / reduced, the study's way; recovered is lift / (full − reduced), which can be below 0 or above 100, and "
-    "is none where nothing was lost. The best control, whose name stands in brackets, is the one with the highest F1 among "
+    "is none where less than a tenth of a point was lost. The best control, whose name stands in brackets, is the one with the highest F1 among "
     "controls, sentinels and adding nothing; it is chosen anew in every resample, so that having chosen is part of the "
     "interval. Rows added, asked for and removed are summed over the seeds."
 )
@@ -43,7 +43,7 @@ WHAT_INTERVALS_COVER = (
 )
 WHAT_IS_BOLD = (
     "**Bold** is a generator whose interval over the best control lies above 0, each by itself: of many generators that "
-    "bring nothing, one in forty is bold by chance. Arms that leaked or failed stand below the others and are never bold. Rows "
+    "bring nothing, one in forty at most is bold by chance. Arms that leaked or failed stand below the others and are never bold. Rows "
     "in italics are what anybody can do without a counterfactual, and sentinels; they are not ranked."
 )
 
@@ -240,7 +240,7 @@ def _share(setting: Setting, arm: Arm, quantity: str, scale: float) -> str:
         return _estimate(estimate, 1, scale)
     loss, reduced = setting.loss("f1"), setting.mean("reduced", "f1")
     if quantity == "recovered" and loss is not None and loss <= 0:
-        return f"{NOTHING} (nothing was lost)"
+        return f"{NOTHING} (next to nothing was lost)"
     if quantity == "relative" and reduced == 0:
         return f"{NOTHING} (reduced is 0)"
     return f"{NOTHING} (not defined)"
