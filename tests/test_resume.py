@@ -43,10 +43,14 @@ def files_in(folder):
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory, single_file_plugins):
-
     folder = tmp_path_factory.mktemp("unbroken") / "run"
     subprocess.run(command(folder, single_file_plugins), check=True, capture_output=True)
     return folder
+
+
+def heed_interrupts():
+    """A shell starts its background jobs deaf to SIGINT, and all that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Hold:
@@ -65,7 +69,7 @@ class Hold:
         for mark in self._marks():
             mark.unlink()
         environment = {**os.environ, "SLOW_RANDOM_HOLD": str(self._file)}
-        return subprocess.Popen(command_line, env=environment, **more)
+        return subprocess.Popen(command_line, env=environment, preexec_fn=heed_interrupts, **more)
 
     def is_reached(self):
         return len(self._marks()) >= WORKERS
