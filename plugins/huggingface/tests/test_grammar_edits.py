@@ -194,6 +194,8 @@ def features(draw, name):
     if kind in ("continuous", "integer"):
         edges = EDGES.filter(lambda edge: abs(edge) < 2**53) if kind == "integer" else EDGES
         low, high = sorted(draw(st.lists(edges, min_size=2, max_size=2, unique=True)))
+        if kind == "integer":  # without a whole number between the bounds every row would break them
+            high = max(high, float(np.ceil(low)))
         entry["bounds"] = (draw(st.sampled_from([low, None])), draw(st.sampled_from([high, None])))
         entry["precision"] = draw(PRECISIONS) if kind == "continuous" else None
     else:
@@ -211,8 +213,6 @@ def cell(feature):
     low = min(low, high)
     if feature.kind == "integer":
         first, last = int(np.ceil(low)), int(np.floor(high))
-        if first > last:
-            return st.just(float(first))
         return st.one_of(st.sampled_from([first, last]), *[st.integers(first, last)] * 3).map(float)
     return st.one_of(st.sampled_from([low, high]), *[st.floats(low, high)] * 3)
 
