@@ -5,21 +5,19 @@ RUN/augmentation/<dataset>--seed0--A50--smote--<key>.bin: the hash of its bytes,
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from sensecf_bench.engine.files import CorruptError, write_atomically
-from sensecf_bench.engine.wire import Message, decode, encode
+from sensecf_bench.engine.sealed import read_sealed, write_sealed
+from sensecf_bench.engine.wire import Message
 
 if TYPE_CHECKING:
     from sensecf_bench.augmentation.scarcity import Scarcity
     from sensecf_bench.schema import Mask, Matrix
 
 FOLDER = "augmentation"
-HASH_BYTES = 32
 Status = Literal["ok", "empty", "impossible", "failed", "leak"]
 
 
@@ -86,21 +84,12 @@ def write_assessment(path: Path, assessment: Assessment) -> None:
     names = list(assessment.probabilities)
     content = {"added": asdict(assessment.added), "classifiers": names, "failures": dict(assessment.failures)}
     arrays = {"truth": assessment.truth, **{f"of {n}": assessment.probabilities[n] for n in names}}
-    data = encode(Message("assessment", content, arrays))
-    whole = hashlib.sha256(data).digest() + data
-    write_atomically(path, lambda p: p.write_bytes(whole))
+    write_sealed(path, Message("assessment", content, arrays))
 
 
 def read_assessment(path: Path) -> Assessment:
     """Raises CorruptError naming the file."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CorruptError(f"{path.name}: {error.strerror}") from error
-    digest, data = content[:HASH_BYTES], content[HASH_BYTES:]
-    if hashlib.sha256(data).digest() != digest:
-        raise CorruptError(f"{path.name} is not the file that was written")
-    message = decode(data)
+    message = read_sealed(path)
     said, arrays = message.content, message.arrays
     probabilities = {name: arrays[f"of {name}"] for name in said["classifiers"]}
     return Assessment(Added(**said["added"]), arrays["truth"], probabilities, said["failures"])

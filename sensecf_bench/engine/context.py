@@ -47,6 +47,17 @@ class Data:
         """The class people want to be in."""
         return 1 - self.table.undesired
 
+    def queries_about(self, rows: NDArray[np.intp]) -> QueryBatch:
+        """The people at these positions, from the undesired class into the other."""
+        return QueryBatch(
+            schema=self.schema,
+            ids=tuple(self.ids[i] for i in rows),
+            matrix=self.matrix[rows],
+            current=np.full(len(rows), self.table.undesired, dtype=np.int64),
+            target=np.full(len(rows), self.target, dtype=np.int64),
+            seeds=np.array([query_seed(self.seed, self.ids[i]) for i in rows], dtype=np.uint64),
+        )
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 over schema, classes, rows, labels and split."""
@@ -92,14 +103,7 @@ class Explained:
         data = self.data
         shuffled = np.random.default_rng(data.seed).permutation(len(data.test))
         asked = data.test[shuffled[self.test_classes[shuffled] == data.table.undesired]][:limit]
-        return QueryBatch(
-            schema=data.schema,
-            ids=tuple(data.ids[i] for i in asked),
-            matrix=data.matrix[asked],
-            current=np.full(len(asked), data.table.undesired, dtype=np.int64),
-            target=np.full(len(asked), data.target, dtype=np.int64),
-            seeds=np.array([query_seed(data.seed, data.ids[i]) for i in asked], dtype=np.uint64),
-        )
+        return data.queries_about(asked)
 
     def task(
         self,

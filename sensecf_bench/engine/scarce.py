@@ -48,16 +48,7 @@ class Reference(Explained):
         mine = np.flatnonzero(agreed)
         seeds = np.array([query_seed(data.seed, data.ids[i]) for i in mine], dtype=np.uint64)
         most = data.wanted if limit is None else min(limit, data.wanted)
-        first = np.argsort(seeds, kind="stable")[:most]
-        asked = mine[first]
-        return QueryBatch(
-            schema=data.schema,
-            ids=tuple(data.ids[i] for i in asked),
-            matrix=data.matrix[asked],
-            current=np.full(len(asked), data.table.undesired, dtype=np.int64),
-            target=np.full(len(asked), data.target, dtype=np.int64),
-            seeds=seeds[first],
-        )
+        return data.queries_about(mine[np.argsort(seeds, kind="stable")[:most]])
 
 
 def reduced_data(data: Data, shortage: Shortage) -> ScarceData:

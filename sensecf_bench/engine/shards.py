@@ -6,7 +6,6 @@ The tables are Parquet in raw units, for people.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,8 +15,8 @@ import numpy as np
 
 from sensecf_bench.admission import Reason
 from sensecf_bench.contracts import classes_of
-from sensecf_bench.engine.files import CorruptError, write_atomically
-from sensecf_bench.engine.wire import Message, decode, encode
+from sensecf_bench.engine.sealed import read_sealed, write_sealed
+from sensecf_bench.engine.wire import Message
 from sensecf_bench.schema import QUERY_ID, FeatureSchema
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 NOT_PREDICTED = -1
 RATIONALE = "cf_rationale"
-HASH_BYTES = 32
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -39,22 +37,12 @@ def shard_path(folder: Path, number: int) -> Path:
 
 def write_shard(folder: Path, number: int, ledger: Ledger, judge: Judge, fit: Mapping[str, Any]) -> None:
     """Predict the admitted rows with the harness's own classifier, and store the shard with what fitting took."""
-    data = encode(_message(ledger, judge, fit))
-    digest = hashlib.sha256(data).digest()
-    write_atomically(shard_path(folder, number), lambda p: p.write_bytes(digest + data))
+    write_sealed(shard_path(folder, number), _message(ledger, judge, fit))
 
 
 def read_shard(folder: Path, number: int) -> Message:
     """Raises CorruptError naming the file."""
-    path = shard_path(folder, number)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CorruptError(f"{path.name}: {error.strerror}") from error
-    digest, data = content[:HASH_BYTES], content[HASH_BYTES:]
-    if hashlib.sha256(data).digest() != digest:
-        raise CorruptError(f"{path.name} is not the file that was written")
-    return decode(data)
+    return read_sealed(shard_path(folder, number))
 
 
 def tables(shards: Sequence[Message]) -> tuple[pd.DataFrame, pd.DataFrame]:
