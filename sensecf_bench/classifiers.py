@@ -14,12 +14,14 @@ from sensecf_bench.errors import DataError
 from sensecf_bench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sensecf_bench.queries import Classes
     from sensecf_bench.schema import Matrix
 
 
 MOST_FOLDS = 5
-CELLS_AT_ONCE = 1 << 21  # numbers in a working array of a derivative: 16 MiB
+CELLS_AT_ONCE = 1 << 21  # numbers in a working array: 16 MiB
 
 
 class _Coding:
@@ -107,12 +109,16 @@ class _SmoothFamily(_Family):
     differentiable = True
 
     def gradient(self, rows: Matrix) -> Matrix:
-        width = max(self._widest(), len(self._coding.encode(rows[:1])[0]) if len(rows) else 1)
-        block = max(1, CELLS_AT_ONCE // width)
         slopes = np.empty(rows.shape)
-        for i in range(0, len(rows), block):
-            slopes[i : i + block] = self._coding.chain(self._slopes(self._coding.encode(rows[i : i + block])))
+        for block in self._blocks(rows):
+            slopes[block] = self._coding.chain(self._slopes(self._coding.encode(rows[block])))
         return slopes
+
+    def _blocks(self, rows: Matrix) -> Iterator[slice]:
+        """As many rows at once as a working array has room for."""
+        width = max(self._widest(), len(self._coding.encode(rows[:1])[0]) if len(rows) else 1)
+        size = max(1, CELLS_AT_ONCE // width)
+        return (slice(i, i + size) for i in range(0, len(rows), size))
 
     def _slopes(self, encoded: Matrix) -> Matrix:
         """Derivative of the probability of class 1 by each encoded column, `(n, e)`."""
@@ -147,24 +153,48 @@ class SupportVectorMachine(_SmoothFamily):
         folds = StratifiedKFold(min(MOST_FOLDS, rarest), shuffle=True, random_state=seed)
         return CalibratedClassifierCV(SVC(C=self.options.C), method="sigmoid", cv=folds, ensemble=False)
 
+    def predict_proba(self, rows: Matrix) -> Matrix:
+        """What scikit-learn's own method gives, but for the last digits, several times as fast: that one evaluates the
+        kernel pair by pair."""
+        probability = np.empty(len(rows))
+        for block in self._blocks(rows):
+            probability[block] = self._probability(self._kernel(self._coding.encode(rows[block])))
+        return np.stack([1 - probability, probability], axis=1)
+
     def _slopes(self, encoded: Matrix) -> Matrix:
         """With f(x) = Σᵢ αᵢ exp(-γ|x - sᵢ|²) + b and Platt's p = 1 / (1 + exp(a f + c)):
         ∂p/∂x = -a p (1 - p) · -2γ Σᵢ αᵢ kᵢ(x) (x - sᵢ)."""
-        from scipy.special import expit
-        from sklearn.metrics.pairwise import rbf_kernel
-
-        calibrated = self._model.calibrated_classifiers_[0]
-        machine, platt = calibrated.estimator, calibrated.calibrators[0]
-        gamma, vectors = machine._gamma, machine.support_vectors_
-        weights = rbf_kernel(encoded, vectors, gamma) * machine.dual_coef_[0]
+        machine, platt = self._parts()
+        kernel = self._kernel(encoded)
+        weights = kernel * machine.dual_coef_[0]
         total = weights.sum(axis=1, keepdims=True)
-        of_decision = -2 * gamma * (total * encoded - weights @ vectors)
-        p = expit(-(platt.a_ * (total + machine.intercept_) + platt.b_))
+        of_decision = -2 * machine._gamma * (total * encoded - weights @ machine.support_vectors_)
+        p = self._probability(kernel)[:, None]
         slopes: Matrix = -platt.a_ * p * (1 - p) * of_decision
         return slopes
 
+    def _kernel(self, encoded: Matrix) -> Matrix:
+        """exp(-γ|x - sᵢ|²) of each row and support vector."""
+        machine, _ = self._parts()
+        vectors = machine.support_vectors_
+        squares = (encoded**2).sum(axis=1)[:, None] - 2 * (encoded @ vectors.T) + (vectors**2).sum(axis=1)
+        kernel: Matrix = np.exp(-machine._gamma * np.maximum(squares, 0))
+        return kernel
+
+    def _probability(self, kernel: Matrix) -> Matrix:
+        from scipy.special import expit
+
+        machine, platt = self._parts()
+        probability: Matrix = expit(-(platt.a_ * (kernel @ machine.dual_coef_[0] + machine.intercept_[0]) + platt.b_))
+        return probability
+
+    def _parts(self) -> tuple[Any, Any]:
+        """The support vector machine and its sigmoid."""
+        calibrated = self._model.calibrated_classifiers_[0]
+        return calibrated.estimator, calibrated.calibrators[0]
+
     def _widest(self) -> int:
-        return len(self._model.calibrated_classifiers_[0].estimator.support_vectors_)
+        return len(self._parts()[0].support_vectors_)
 
 
 class RandomForest(_Family):
@@ -179,6 +209,16 @@ class RandomForest(_Family):
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(self.options.trees, random_state=seed, n_jobs=1)
+
+    def predict_proba(self, rows: Matrix) -> Matrix:
+        """What scikit-learn's own method gives, to the bit, without what that one spends on checks and on handing out
+        jobs: ten times as fast for a single row, which is how some generators ask."""
+        seen = np.ascontiguousarray(self._coding.encode(rows), dtype=np.float32)
+        total = np.zeros((len(rows), 2))
+        for tree in self._model.estimators_:
+            total += tree.tree_.predict(seen)
+        total /= len(self._model.estimators_)
+        return total
 
 
 class GradientBoosting(_Family):

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from sensecf_bench import classifiers
 from sensecf_bench.classifiers import GradientBoosting, NeuralNetwork, RandomForest, SupportVectorMachine
 from sensecf_bench.contracts import Feature, FeatureSchema, classes_of
+from sensecf_bench.datasets.aireadi.synthetic import SyntheticAireadi
 from sensecf_bench.datasets.clinical import BreastCancer, DiabetesProgression
 from sensecf_bench.engine.context import fit_classifier, prepare_data
 
@@ -51,6 +52,21 @@ def test_probabilities_are_probabilities(family, dataset):
     assert np.all((probabilities >= 0) & (probabilities <= 1))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     assert len(set(classes_of(probabilities))) == 2
+
+
+@pytest.mark.parametrize("dataset", [BreastCancer, DiabetesProgression, SyntheticAireadi])
+def test_the_forest_predicts_what_scikit_learn_does_to_the_bit(dataset):
+    rows, model = data(dataset).matrix, fitted(RandomForest, dataset).model
+    np.testing.assert_array_equal(model.predict_proba(rows), model._model.predict_proba(model._coding.encode(rows)))
+
+
+@pytest.mark.parametrize("dataset", [BreastCancer, DiabetesProgression, SyntheticAireadi])
+def test_the_support_vector_machine_predicts_what_scikit_learn_does(dataset, monkeypatch):
+    rows, model = data(dataset).matrix, fitted(SupportVectorMachine, dataset).model
+    expected = model._model.predict_proba(model._coding.encode(rows))
+    np.testing.assert_allclose(model.predict_proba(rows), expected, rtol=1e-9, atol=1e-12)
+    monkeypatch.setattr(classifiers, "CELLS_AT_ONCE", 1000)  # a few rows a block
+    np.testing.assert_allclose(model.predict_proba(rows), expected, rtol=1e-9, atol=1e-12)
 
 
 @each
