@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -339,9 +339,14 @@ def encode_column(feature: Feature, values: NDArray[Any]) -> tuple[Matrix, Mask]
     elif feature.is_numeric:
         codes = np.array([_number(v) for v in values], dtype=np.float64)
     else:
-        position = {level: float(i) for i, level in enumerate(feature.levels)}
+        position = _positions(feature)
         codes = np.array([_position(v, position) for v in values], dtype=np.float64)
     return codes, np.isnan(codes)
+
+
+def encode_value(feature: Feature, value: Any) -> float:
+    """The code of one value; NaN for one outside the feature's domain."""
+    return _number(value) if feature.is_numeric else _position(value, _positions(feature))
 
 
 def level_name(value: Any) -> str:
@@ -378,3 +383,8 @@ def _position(value: Any, position: Mapping[str, float]) -> float:
         return position.get(level_name(value), np.nan)
     except ValueError:  # a whole number too long to be written out
         return np.nan
+
+
+@lru_cache(1024)
+def _positions(feature: Feature) -> Mapping[str, float]:
+    return {level: float(i) for i, level in enumerate(feature.levels)}

@@ -136,12 +136,32 @@ def test_sentinels_take_part_in_any_case_and_the_dear_stay_out_of_the_quick_grid
         "dear-one",
         "too dear for the quick grid: it learns by heart first",
     )
-    for augmentation in ("full", {"generators": names}):
+    for augmentation in ({"grid": "full", "generators": names}, {"generators": names}):
         scarce = planned(generators=names, augmentation=augmentation).augmentation
         assert [g.name for g in scarce.generators][:2] == list(names)
         assert scarce.left_out == ()
+        cells = [c.generator.name for c in scarce.cells]
+        assert cells.count("dear-one") == cells.count("halfway") > 0
     (other,) = planned(generators=names, augmentation={"generators": "dear-one"}).augmentation.left_out
     assert (other.generator, other.reason) == ("halfway", "not among augmentation.generators")
+
+
+def test_the_dear_have_a_part_of_the_full_grid_with_all_its_seeds(planned):
+    names = ("halfway", "dear-one")
+    scarce = planned(generators=names, augmentation="full").augmentation
+    assert [g.name for g in scarce.generators][:2] == list(names)
+    (left_out,) = scarce.left_out
+    said = "too dear for all of the grid, it has A 30 %, A 50 %, A 70 % alone: it learns by heart first"
+    assert (left_out.generator, left_out.reason) == ("dear-one", said)
+    mine = [c.context for c in scarce.cells if c.generator.name == "dear-one"]
+    had = {(c.scarcity.scenario, c.scarcity.reduction, c.seed) for c in mine}
+    assert had == {("A", r, seed) for r in (0.3, 0.5, 0.7) for seed in range(5)}
+    assert len(mine) == len(had)
+    assert planned(generators=names, augmentation={"grid": "full", "reductions": "0.5"}).augmentation.left_out
+    only_a = {"grid": "full", "scenarios": "A", "reductions": "0.3,0.7"}
+    assert planned(generators=names, augmentation=only_a).augmentation.left_out == ()
+    (out,) = planned(generators=names, augmentation={"grid": "full", "scenarios": "B"}).augmentation.left_out
+    assert out.reason == "too dear for the full grid: it learns by heart first"
 
 
 def test_a_generator_that_the_run_does_not_have_is_refused(planned):

@@ -13,6 +13,11 @@ from sensecf_bench.engine.config import RunConfig
 from sensecf_bench.errors import ConfigError
 
 WHOLE_CELL = 1_000_000  # the shard of a generator that is asked about all people at once
+SMALLER: tuple[tuple[Scenario, float], ...] = (
+    ("A", 0.3),
+    ("A", 0.5),
+    ("A", 0.7),
+)  # what the dear have of the full grid
 FILLED: dict[Scenario, tuple[Literal["positive", "negative"], ...]] = {
     "A": ("positive",),
     "B": ("negative",),
@@ -22,7 +27,7 @@ FILLED: dict[Scenario, tuple[Literal["positive", "negative"], ...]] = {
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A generator of the run that takes no part in augmentation, and why."""
+    """A generator of the run that takes no part in augmentation, or in a part of the grid alone, and why."""
 
     generator: str
     reason: str
@@ -81,6 +86,7 @@ def plan_augmentation(config: RunConfig, cast: Cast, libraries: dict[str, str]) 
     """Raises ConfigError when `augmentation.generators` names one that the run does not have."""
     settings = config.augmentation
     taking_part, left_out = _chosen(settings, cast)
+    spared = {entry.generator for entry in left_out if entry.generator in {g.name for g in taking_part}}
     levels = tuple(
         Level(ContextSpec(dataset, cast.reference, seed), Scarcity(scenario, reduction))
         for dataset in cast.datasets
@@ -102,6 +108,7 @@ def plan_augmentation(config: RunConfig, cast: Cast, libraries: dict[str, str]) 
         for context in level.contexts(settings.amount)
         for generator in taking_part
         if (context.dataset.key, generator.key) not in cast.refused
+        and (generator.name not in spared or (level.scarcity.scenario, level.scarcity.reduction) in SMALLER)
     )
     return AugmentationPlan(settings, levels, cells, tuple(taking_part), tuple(cast.classifiers), tuple(left_out))
 
@@ -115,15 +122,17 @@ def _chosen(settings: AugmentationConfig, cast: Cast) -> tuple[list[Component], 
                 "name it with --generators too, and see `sensecf-bench list generators` for what is available",
             )
     chosen, left_out = [], []
+    smaller = [level for level in settings.levels if level in SMALLER]
     for generator in cast.generators:
-        named = generator.name in settings.generators
-        why = ""
+        named, dear = generator.name in settings.generators, generator.cls.dear
         if settings.generators and not named and not generator.cls.sentinel:
-            why = "not among augmentation.generators"
-        elif settings.grid == "quick" and generator.cls.dear and not named:
-            why = f"too dear for the quick grid: {generator.cls.dear}"
-        if why:
-            left_out.append(LeftOut(generator.name, why))
-        else:
-            chosen.append(generator)
+            left_out.append(LeftOut(generator.name, "not among augmentation.generators"))
+            continue
+        if dear and not named and (settings.grid == "quick" or not smaller):
+            left_out.append(LeftOut(generator.name, f"too dear for the {settings.grid} grid: {dear}"))
+            continue
+        if dear and not named and len(smaller) < len(settings.levels):
+            where = ", ".join(f"{scenario} {100 * r:g} %" for scenario, r in smaller)
+            left_out.append(LeftOut(generator.name, f"too dear for all of the grid, it has {where} alone: {dear}"))
+        chosen.append(generator)
     return [*chosen, *(s for s in cast.sentinels if s.name not in {g.name for g in chosen})], left_out

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_bench.errors import SchemaError
-from sensecf_bench.schema import FeatureSchema, encode_column, written
+from sensecf_bench.schema import FeatureSchema, encode_value, written
 
 if TYPE_CHECKING:
     from sensecf_bench.schema import Feature, Matrix
@@ -31,6 +31,7 @@ class Written(str):
     __slots__ = ()
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def quoted(text: str) -> Written:
     """A JSON string on one line, whatever the text holds: what is invisible, or looks like a control token of a chat
     template, is escaped."""
@@ -101,8 +102,8 @@ def as_written(schema: FeatureSchema, vector: Matrix) -> Matrix:
 
 
 def _codes(schema: FeatureSchema, row: Mapping[str, Any]) -> tuple[Matrix, Any]:
-    pairs = [encode_column(f, np.array([row.get(f.name)], dtype=object)) for f in schema.features]
-    return np.array([codes[0] for codes, _ in pairs]), np.array([bad[0] for _, bad in pairs])
+    codes = np.array([encode_value(f, row.get(f.name)) for f in schema.features])
+    return codes, np.isnan(codes)
 
 
 def _raw(feature: Feature, code: float) -> Any:

@@ -9,6 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from sensecf_huggingface.loaded import load
+from sensecf_huggingface.tuning import practice
+from sensecf_huggingface.tuning.merged import merged
 from sensecf_huggingface.tuning.practice import (
     DEAREST,
     Aims,
@@ -176,3 +178,24 @@ def test_broken_off_it_ends_with_the_weights_it_would_have_had(llama_folder, ada
     assert gone_on.losses == whole.losses
     with pytest.raises(RunFolderError, match="another training"):
         practised(llama_folder, adapter, Wanting((1.0,) * 8), tmp_path / "broken", recipe)
+
+
+def test_merged_for_a_while_it_says_the_same_and_is_afterwards_what_it_was(llama_folder, adapter):
+    loaded = load(small(llama_folder).checkpoint, device="cpu", dtype="float32", adapter=adapter)
+    ids = torch.arange(20, 60)[None]
+    before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
+    with torch.no_grad():
+        apart = loaded.model(input_ids=ids).logits
+        with merged(loaded.model):
+            together = loaded.model(input_ids=ids).logits
+    torch.testing.assert_close(together, apart, rtol=1e-4, atol=1e-4)
+    assert not torch.equal(together, apart)  # it was merged: rounding tells
+    assert all(torch.equal(value, before[name]) for name, value in loaded.model.state_dict().items())
+
+
+def test_rows_of_like_length_travel_together(monkeypatch):
+    rows = [_Row([0] * 3, [[1] * n], np.ones(1)) for n in (40, 1, 2, 30, 1)]
+    monkeypatch.setattr(practice, "AT_ONCE", 16)
+    parts = [[len(row) for row in part] for part in practice._alike(rows, 8)]
+    assert parts == [[4, 4, 5], [33], [43]]  # three rows of 5 are 15 tokens; the long ones go alone
+    assert [len(part) for part in practice._alike(rows, 2)] == [2, 1, 1, 1]

@@ -41,8 +41,7 @@ class Asked:
 
 @dataclass(eq=False)
 class Asker:
-    """Asks one loaded model about the people of one task. Of several samples the first is the greedy answer, unless all are to
-    be drawn."""
+    """Asks one loaded model about the people of one task. Of several samples the first is the greedy answer."""
 
     loaded: Loaded
     questions: Questions
@@ -50,7 +49,6 @@ class Asker:
     samples: int = 1
     temperature: float = 0.7
     batch: int = 32
-    all_drawn: bool = False
     decoder: Decoder = field(init=False)
     compiler: Compiler = field(init=False)
 
@@ -70,7 +68,7 @@ class Asker:
                 asked.append(Asked(query, ids, *held))
         heat = 0.0 if self.samples == 1 else self.temperature
         longest = max((a.longest for a in asked), default=1)
-        how = Decoding(longest, self.samples, heat, first_greedy=not self.all_drawn)
+        how = Decoding(longest, self.samples, heat, first_greedy=True)
         return asked, self.decoder.decode(
             [a.ids for a in asked], [a.grammar for a in asked], [a.query.seed for a in asked], how
         )

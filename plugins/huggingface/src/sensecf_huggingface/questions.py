@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sensecf_bench.prompting import answer_text
 from sensecf_huggingface.micro.codebook import Codebook, probability_text
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Questions:
     def answers(self, people: Matrix, counterfactuals: Matrix) -> list[str]:
         """The answers that turn people into their counterfactuals, both of shape `(n, d)`."""
         pairs = zip(self._raw(people), self._raw(counterfactuals), strict=True)
-        return [str(self.prompt.example(person, other)[-1]["content"]) for person, other in pairs]
+        return [answer_text(self.prompt.answer, person, other) for person, other in pairs]
 
     def read(self, text: str, row: Mapping[str, Any]) -> Proposal:
         """Read an answer about this person (raw units). Raises Unparsable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 OUTSIDE = 0.5  # what a valid answer is worth that leaves somebody outside the range of the training rows
-AT_ONCE = 256  # answers under way
+AT_ONCE = 288  # answers under way
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class ClassifierTutor:
     """Puts people to the model and has the classifier judge what it says of them (a `Tutor`)."""
 
     room: Classroom
-    _askers: dict[int, Asker] = field(default_factory=dict)
+    _known: Asker | None = None
 
     @property
     def lengths(self) -> NDArray[np.intp]:
@@ -68,11 +68,11 @@ class ClassifierTutor:
     def round(self, model: Any, chosen: NDArray[np.intp], chance: np.random.Generator) -> Round:
         people = self.room.people[chosen]
         seeds = chance.integers(2**63, size=len(people), dtype=np.uint64)
-        asked, tried = self._asker(model, self.room.samples).ask(_queries(self.room.task, people, seeds))
-        _, greedy = self._asker(model, 1).ask(_queries(self.room.task, people, seeds))
+        asked, said_of_all = self._asker(model).ask(_queries(self.room.task, people, seeds))
+        greedy, tried = [said[0] for said in said_of_all], [said[1:] for said in said_of_all]
         different = [list(dict.fromkeys(said)) for said in tried]
         flat = [(i, c) for i, some in enumerate(different) for c in some]
-        rows = self._rows(asked, [*flat, *((i, said[0]) for i, said in enumerate(greedy))])
+        rows = self._rows(asked, [*flat, *enumerate(greedy)])
         owner = np.array([i for i, _ in flat])
         worth, far = self._judged(rows[: len(flat)], people[owner])
         valid, _ = self._judged(rows[len(flat) :], people)
@@ -83,16 +83,14 @@ class ClassifierTutor:
             tries.append(Tries(one.ids, [c.ids for c in some], counts, worth[mine], far[mine]))
         return Round(tries, float((valid > 0).mean()))
 
-    def _asker(self, model: Any, samples: int) -> Asker:
+    def _asker(self, model: Any) -> Asker:
+        """Asks for the greedy answer and then for those that are drawn."""
         room = self.room
-        if samples not in self._askers:
-            loaded = replace(room.loaded, model=model)
-            self._askers[samples] = Asker(
-                loaded, room.questions, room.probability, samples, room.temperature, AT_ONCE, all_drawn=True
-            )
-        asker = self._askers[samples]
-        asker.decoder.forget()  # the model has learnt since
-        return asker
+        if self._known is None:
+            loaded, answers = replace(room.loaded, model=model), room.samples + 1
+            self._known = Asker(loaded, room.questions, room.probability, answers, room.temperature, AT_ONCE)
+        self._known.decoder.forget()  # the model has learnt since
+        return self._known
 
     def _rows(self, asked: Sequence[Asked], said: Sequence[tuple[int, Completion]]) -> Matrix:
         """The rows that answers propose, internal coding, NaN where one proposes none."""

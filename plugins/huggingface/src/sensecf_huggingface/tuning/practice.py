@@ -11,7 +11,7 @@ that are valid: where more are than wanted, distance is dearer, where fewer are,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +20,7 @@ import numpy as np
 
 from sensecf_huggingface.tuning.batches import Batch
 from sensecf_huggingface.tuning.head import PickedHead
+from sensecf_huggingface.tuning.merged import merged
 from sensecf_huggingface.tuning.optimising import Optimised
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ CHEAPEST, DEAREST = 0.1, 3.0
 SWAY = 10.0  # that the share of valid answers has over the price, as an exponent
 LATELY = 0.8  # weight of earlier steps in what that share is
 VALID = "valid|lately"  # where a checkpoint keeps it
+AT_ONCE = 4096  # tokens, padding included, that go through the model together where rows are short enough
 NOTHING = 1e-3  # an answer this near to the others' worth teaches nothing
 
 
@@ -106,16 +108,16 @@ class Practice(Optimised):
         chance = np.random.default_rng([self.recipe.seed, step, len(self.lengths)])
         torch.manual_seed(int(chance.integers(2**63)))
         self.model.eval()
-        round_ = self.tutor.round(self.model, chosen, chance)
+        with merged(self.model):
+            round_ = self.tutor.round(self.model, chosen, chance)
         self.model.train()
         self.valid = LATELY * self.valid + (1 - LATELY) * round_.valid
         worth = [_worth(tries, self.price) for tries in round_.tries]
         advantages = _advantages(round_.tries, worth)
         self.optimiser.zero_grad()
         work = [_Row.of(t, a) for t, a in zip(round_.tries, advantages, strict=True)]
-        rows = [row for row in work if row.answers]
-        for start in range(0, len(rows), self.recipe.microbatch):
-            self._loss(rows[start : start + self.recipe.microbatch], len(chosen)).backward()
+        for rows in _alike([row for row in work if row.answers], self.recipe.microbatch):
+            self._loss(rows, len(chosen)).backward()
         self.update(rate)
         tried = sum(t.counts.sum() for t in round_.tries)
         gained = sum(float(t.counts @ w) for t, w in zip(round_.tries, worth, strict=True))
@@ -167,12 +169,27 @@ class _Row:
         share = tries.counts / max(tries.counts.sum(), 1.0)
         return cls(tries.prompt, [tries.answers[int(i)] for i in kept], (advantages * share)[kept])
 
+    def __len__(self) -> int:
+        return len(self.prompt) + sum(map(len, self.answers))
+
+
+def _alike(rows: Sequence[_Row], most: int) -> Iterator[Sequence[_Row]]:
+    """Rows of like length together, at most so many: one question with long answers would otherwise pad all the others."""
+    together = list[_Row]()
+    for row in sorted(rows, key=len):
+        if together and (len(together) == most or (len(together) + 1) * len(row) > AT_ONCE):
+            yield together
+            together = []
+        together.append(row)
+    if together:
+        yield together
+
 
 def side_by_side(rows: Sequence[_Row], device: torch.device) -> tuple[Batch, torch.Tensor]:
     """A question a row, its answers after it, each blind to the others; and the weight of every predicted token."""
     import torch
 
-    longest = max(len(row.prompt) + sum(map(len, row.answers)) for row in rows)
+    longest = max(map(len, rows))
     ids = np.zeros((len(rows), longest), dtype=np.int64)
     positions = np.zeros(ids.shape, dtype=np.int64)
     owner = np.full(ids.shape, -1, dtype=np.int64)  # which answer a token belongs to; -1 is padding
