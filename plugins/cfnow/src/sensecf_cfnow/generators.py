@@ -60,7 +60,6 @@ class _Cfnow(Generator):
 
     access = "probability"
     batch_size = 1
-    dear = "it searches for one person at a time, up to seconds each"
     preload = ("sensecf_cfnow.upstream", "sensecf_cfnow.coding")
     Options = CfnowOptions
 
@@ -174,5 +173,6 @@ class CfnowRandom(_Cfnow):
     """CFNOW, random: tries random sets of ever more changes until one flips, then moves back."""
 
     name = "cfnow-random"
+    dear = "it searches for one person at a time, up to seconds each"
     strategy = "random-sequential"
     Options = RandomOptions
