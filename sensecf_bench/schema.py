@@ -291,6 +291,13 @@ class FeatureSchema:
             raise SchemaError("this schema has no distance scales yet", "call with_scales(training_rows) first")
         return self.scales
 
+    def in_training_range(self, rows: Matrix) -> Mask:
+        """Which features lie between the least and the greatest of the training rows, `(n, d)`, levels by their rank."""
+        scales = self.frozen_scales()
+        slack = RELATIVE_SLACK * np.maximum(np.abs(scales.low), np.abs(scales.high))
+        inside: Mask = (rows >= scales.low - slack) & (rows <= scales.high + slack)
+        return inside
+
     def changed(self, rows: Matrix, others: Matrix) -> Mask:
         """Which features differ at their precision; both arguments of shape `(n, d)`."""
         noise = RELATIVE_SLACK * np.maximum(1.0, np.abs(others))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from sensecf_bench.engine.listings import AnyNames, Seeds, once, plainly, some
 
 Grid = Literal["off", "quick", "full"]
 Scenario = Literal["A", "B", "C"]
@@ -31,14 +33,14 @@ class AugmentationConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     grid: Grid = "quick"
-    scenarios: tuple[Scenario, ...] = ()
-    reductions: tuple[float, ...] = ()
-    seeds: tuple[int, ...] = ()
+    scenarios: Annotated[tuple[Scenario, ...], plainly, some, once] = ()
+    reductions: Annotated[tuple[float, ...], plainly, some, once] = ()
+    seeds: Seeds = ()
     reference: str = "svm"
     keep_invalid: bool = False
     amount: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     label: Literal["target", "model"] = "target"
-    generators: tuple[str, ...] = ()
+    generators: AnyNames = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -50,42 +52,12 @@ class AugmentationConfig(BaseModel):
         grid = "off" if values.get("grid") is False else values.get("grid", "quick")  # YAML's off is False
         return {**GRIDS.get(str(grid), {}), **values, "grid": grid}
 
-    @field_validator("scenarios", "reductions", "seeds", "generators", mode="before")
-    @classmethod
-    def _written_plainly(cls, given: object) -> object:
-        """`A,C` or `0.5` as well as a list."""
-        if isinstance(given, str):
-            return tuple(part.strip() for part in given.split(",") if part.strip())
-        return (given,) if isinstance(given, int | float) else given
-
-    @field_validator("scenarios", "reductions", "seeds", "generators")
-    @classmethod
-    def _once(cls, items: tuple[Any, ...]) -> tuple[Any, ...]:
-        twice = sorted({str(i) for i in items if items.count(i) > 1})
-        if twice:
-            raise ValueError(f"named twice: {', '.join(twice)}")
-        return items
-
-    @field_validator("scenarios", "reductions", "seeds")
-    @classmethod
-    def _some(cls, items: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not items:
-            raise ValueError("name at least one")
-        return items
-
     @field_validator("reductions")
     @classmethod
     def _shares(cls, reductions: tuple[float, ...]) -> tuple[float, ...]:
         if any(not 0 <= r < 1 for r in reductions):
             raise ValueError("reductions are shares of a class, from 0 up to but not including 1")
         return reductions
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_in_range(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if any(not 0 <= s < 2**32 for s in seeds):
-            raise ValueError("seeds are whole numbers from 0 to 4294967295")
-        return seeds
 
     @property
     def levels(self) -> tuple[tuple[Scenario, float], ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sensecf_bench.engine.augmentation_config import AugmentationConfig, as_mapping
+from sensecf_bench.engine.listings import Names, Seeds, plainly
 from sensecf_bench.errors import ConfigError, UnknownNameError, describe
 
 if TYPE_CHECKING:
@@ -47,19 +48,19 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    generators: tuple[str, ...] = (ALL,)
-    datasets: tuple[str, ...] = ("aireadi-synthetic", "breast-cancer", "diabetes-progression")
-    classifiers: tuple[str, ...] = ("svm", "random-forest", "xgboost", "mlp")
-    metrics: tuple[str, ...] = (ALL,)
+    generators: Names = (ALL,)
+    datasets: Names = ("aireadi-synthetic", "breast-cancer", "diabetes-progression")
+    classifiers: Names = ("svm", "random-forest", "xgboost", "mlp")
+    metrics: Names = (ALL,)
     queries: int | None = Field(default=None, ge=1)
-    seeds: tuple[int, ...] = (0,)
+    seeds: Seeds = (0,)
     k: int = Field(default=1, ge=1)
     timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     cell_timeout: float = Field(default=900.0, gt=0, allow_inf_nan=False)
     shard_size: int | None = Field(default=None, ge=1)
     jobs: int | None = Field(default=None, ge=1)
-    allow: tuple[Literal["network", "paid"], ...] = ()
-    may_share: tuple[str, ...] = ()
+    allow: Annotated[tuple[Literal["network", "paid"], ...], plainly] = ()
+    may_share: Annotated[tuple[str, ...], plainly] = ()
     max_cost_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     cache: Path | None = None
     options: dict[str, dict[str, Any]] = {}
@@ -69,31 +70,6 @@ class RunConfig(BaseModel):
     blocked: tuple[str, ...] = ()
     resamples: int = Field(default=2000, ge=100)
     augmentation: AugmentationConfig = AugmentationConfig()
-
-    @field_validator("generators", "datasets", "classifiers", "metrics", "seeds", "allow", "may_share", mode="before")
-    @classmethod
-    def _written_plainly(cls, given: object) -> object:
-        """A file may say `generators: nice, dice-random` or `seeds: 0` as the command line does."""
-        if isinstance(given, str):
-            return tuple(part.strip() for part in given.split(",") if part.strip())
-        return (given,) if isinstance(given, int) else given
-
-    @field_validator("generators", "datasets", "classifiers", "metrics", "seeds")
-    @classmethod
-    def _some_and_once(cls, names: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not names:
-            raise ValueError("name at least one")
-        twice = sorted({str(n) for n in names if names.count(n) > 1})
-        if twice:
-            raise ValueError(f"named twice: {', '.join(twice)}")
-        return names
-
-    @field_validator("seeds")
-    @classmethod
-    def _seeds_in_range(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if any(not 0 <= s < 2**32 for s in seeds):
-            raise ValueError("seeds are whole numbers from 0 to 4294967295")
-        return seeds
 
     def shard(self, cls: type[Generator]) -> int:
         """How many queries are asked and stored together. A killed run loses the shards in flight, so they are small,

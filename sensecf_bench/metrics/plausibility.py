@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensecf_bench.metrics.rowwise import RowMetric
-from sensecf_bench.schema import RELATIVE_SLACK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,9 +30,7 @@ class Plausibility(RowMetric):
 
     def of_rows(self, judged: Judged, part: slice) -> NDArray[np.bool_]:
         schema, rows = judged.schema, judged.rows[part]
-        scales = schema.frozen_scales()
-        slack = RELATIVE_SLACK * np.maximum(np.abs(scales.low), np.abs(scales.high))
-        inside = (rows >= scales.low - slack) & (rows <= scales.high + slack)
+        inside = schema.in_training_range(rows)
         for j in np.flatnonzero(schema.nominal):
             inside[:, j] = np.isin(rows[:, j], judged.reference.rows[:, j])
         return np.asarray(inside.all(axis=1), dtype=bool)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensecf_bench.queries import QueryBatch
 from sensecf_huggingface.adapters import Adapters, Identity, Trained
 from sensecf_huggingface.targets.pairs import Aims, make_pairs
-from sensecf_huggingface.targets.people import imagined
+from sensecf_huggingface.targets.people import asked_about, imagined
 from sensecf_huggingface.targets.search import FLIP, search
 from sensecf_huggingface.targets.values import Values
 
@@ -194,15 +193,7 @@ def _validator(lesson: Lesson, loaded: Loaded, people: Matrix, far: Matrix) -> C
     if not len(people):
         return None
     task = lesson.task
-    n = len(people)
-    queries = QueryBatch(
-        task.schema,
-        tuple(f"held-out-{i}" for i in range(n)),
-        people,
-        np.full(n, 1 - task.target),
-        np.full(n, task.target),
-        np.zeros(n, dtype=np.uint64),
-    )
+    queries = asked_about(task, people, np.zeros(len(people), dtype=np.uint64))
 
     def validity(model: Any) -> float:
         asker = Asker(replace(loaded, model=model), lesson.questions, probability_of_target(task))
@@ -213,6 +204,6 @@ def _validator(lesson: Lesson, loaded: Loaded, people: Matrix, far: Matrix) -> C
         at = [queries.ids.index(i) for i in first.index]
         rows = task.schema.encode(first)
         beyond = np.maximum(task.schema.gaps(rows, people[at]).mean(axis=1) - far[at], 0.0) / max(far.mean(), TINY)
-        return float(((task.predict(rows) == task.target) * np.exp(-TOO_FAR * beyond)).sum()) / n
+        return float(((task.predict(rows) == task.target) * np.exp(-TOO_FAR * beyond)).sum()) / len(people)
 
     return validity

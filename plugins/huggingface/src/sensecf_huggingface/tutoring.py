@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_bench.prompting import Unparsable
-from sensecf_bench.queries import QueryBatch
 from sensecf_huggingface.asking import Asker
+from sensecf_huggingface.targets.people import asked_about
 from sensecf_huggingface.targets.search import FLIP
 from sensecf_huggingface.tuning.practice import Round, Tries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sensecf_bench import FeatureSchema, Task
+    from sensecf_bench import Task
     from sensecf_huggingface.asking import Asked
     from sensecf_huggingface.decoding import Completion
     from sensecf_huggingface.loaded import Loaded
@@ -68,7 +68,7 @@ class ClassifierTutor:
     def round(self, model: Any, chosen: NDArray[np.intp], chance: np.random.Generator) -> Round:
         people = self.room.people[chosen]
         seeds = chance.integers(2**63, size=len(people), dtype=np.uint64)
-        asked, said_of_all = self._asker(model).ask(_queries(self.room.task, people, seeds))
+        asked, said_of_all = self._asker(model).ask(asked_about(self.room.task, people, seeds))
         greedy, tried = [said[0] for said in said_of_all], [said[1:] for said in said_of_all]
         different = [list(dict.fromkeys(said)) for said in tried]
         flat = [(i, c) for i, some in enumerate(different) for c in some]
@@ -117,18 +117,6 @@ class ClassifierTutor:
         if there.any():
             some = rows[there]
             good = (self.room.probability(some) >= FLIP) & schema.keeps(some)
-            worth[there] = np.where(good, np.where(_inside(schema, some), 1.0, OUTSIDE), 0.0)
+            worth[there] = np.where(good, np.where(schema.in_training_range(some).all(axis=1), 1.0, OUTSIDE), 0.0)
             far[there] = schema.gaps(some, people[there]).mean(axis=1) / self.room.typical
         return worth, far
-
-
-def _inside(schema: FeatureSchema, rows: Matrix) -> NDArray[np.bool_]:
-    scales = schema.frozen_scales()
-    outside = np.count_nonzero((rows < scales.low) | (rows > scales.high), axis=1)
-    return np.asarray(outside == 0)
-
-
-def _queries(task: Task, people: Matrix, seeds: NDArray[np.uint64]) -> QueryBatch:
-    n = len(people)
-    names = tuple(f"practice-{i}" for i in range(n))
-    return QueryBatch(task.schema, names, people, np.full(n, 1 - task.target), np.full(n, task.target), seeds)

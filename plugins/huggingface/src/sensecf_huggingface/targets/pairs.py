@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -39,23 +38,13 @@ class Aims:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """People and a counterfactual of each, both of shape `(n, d)` in internal coding; `rank` is the place of the
-    counterfactual among those of the same person by distance, the first being 0, shape `(n,)`."""
+    """People and a counterfactual of each, both of shape `(n, d)` in internal coding."""
 
     people: Matrix
     counterfactuals: Matrix
-    rank: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.people)
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over all of it."""
-        digest = hashlib.sha256()
-        for array in (self.people, self.counterfactuals, self.rank.astype(np.int64)):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
 
 
 def make_pairs(
@@ -80,14 +69,14 @@ def make_pairs(
         [np.where(v, schema.gaps(a, people).mean(axis=1), np.inf) for a, v in zip(answers, valid, strict=True)]
     )
     order = np.argsort(distances, axis=0, kind="stable")
-    kept: list[tuple[Matrix, Matrix, NDArray[np.intp]]] = []
+    kept: list[tuple[Matrix, Matrix]] = []
     stacked = np.stack(answers)
     seen: set[tuple[int, bytes]] = set()
     for rank in range(aims.several):
         chosen = stacked[order[rank], np.arange(len(people))]
         at = np.flatnonzero(np.isfinite(np.take_along_axis(distances, order, 0)[rank]))
         fresh = [i for i in at if _first(seen, int(i), chosen[i])]
-        kept.append((people[fresh], chosen[fresh], np.full(len(fresh), rank)))
+        kept.append((people[fresh], chosen[fresh]))
     pairs = Pairs(*(np.concatenate(parts) for parts in zip(*kept, strict=True)))
     return stressed(schema, pairs, aims.stress)
 
@@ -102,7 +91,7 @@ def stressed(schema: FeatureSchema, pairs: Pairs, times: int) -> Pairs:
     edits = schema.changed(pairs.counterfactuals, pairs.people).sum(axis=1)
     many = np.flatnonzero(edits > np.median(edits)) if len(edits) else np.empty(0, dtype=np.intp)
     at = np.concatenate([np.arange(len(pairs)), np.repeat(many, times - 1)])
-    return Pairs(pairs.people[at], pairs.counterfactuals[at], pairs.rank[at])
+    return Pairs(pairs.people[at], pairs.counterfactuals[at])
 
 
 def focused(

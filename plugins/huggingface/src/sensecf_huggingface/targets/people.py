@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensecf_bench import QueryBatch
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sensecf_bench import FeatureSchema
+    from sensecf_bench import FeatureSchema, Task
 
     Matrix = NDArray[np.float64]
 
@@ -39,6 +41,13 @@ def imagined(schema: FeatureSchema, train: Matrix, n: int, chance: np.random.Gen
             break
     kept.append(train[chance.integers(len(train), size=missing)])
     return np.concatenate(kept)
+
+
+def asked_about(task: Task, people: Matrix, seeds: NDArray[np.uint64]) -> QueryBatch:
+    """Questions about people of the undesired class who are not the harness's own, shape `(n, d)`."""
+    n = len(people)
+    names = tuple(f"person-{i}" for i in range(n))
+    return QueryBatch(task.schema, names, people, np.full(n, 1 - task.target), np.full(n, task.target), seeds)
 
 
 def _neighbours(schema: FeatureSchema, train: Matrix) -> NDArray[np.intp]:
