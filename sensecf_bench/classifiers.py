@@ -156,6 +156,7 @@ class SupportVectorMachine(_SmoothFamily):
     def predict_proba(self, rows: Matrix) -> Matrix:
         """What scikit-learn's own method gives, but for the last digits, several times as fast: that one evaluates the
         kernel pair by pair."""
+        _refuse_what_is_no_number(rows)
         probability = np.empty(len(rows))
         for block in self._blocks(rows):
             probability[block] = self._probability(self._kernel(self._coding.encode(rows[block])))
@@ -177,7 +178,9 @@ class SupportVectorMachine(_SmoothFamily):
         """exp(-γ|x - sᵢ|²) of each row and support vector."""
         machine, _ = self._parts()
         vectors = machine.support_vectors_
-        squares = (encoded**2).sum(axis=1)[:, None] - 2 * (encoded @ vectors.T) + (vectors**2).sum(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = (encoded**2).sum(axis=1)[:, None] - 2 * (encoded @ vectors.T) + (vectors**2).sum(axis=1)
+        squares[~np.isfinite(squares)] = np.inf  # farther than can be counted
         kernel: Matrix = np.exp(-machine._gamma * np.maximum(squares, 0))
         return kernel
 
@@ -213,8 +216,10 @@ class RandomForest(_Family):
     def predict_proba(self, rows: Matrix) -> Matrix:
         """What scikit-learn's own method gives, to the bit, without what that one spends on checks and on handing out
         jobs: ten times as fast for a single row, which is how some generators ask."""
-        seen = np.ascontiguousarray(self._coding.encode(rows), dtype=np.float32)
-        total = np.zeros((len(rows), 2))
+        _refuse_what_is_no_number(rows)
+        with np.errstate(over="ignore"):  # what is too large for a tree's numbers is larger than any of its splits
+            seen = np.ascontiguousarray(self._coding.encode(rows), dtype=np.float32)
+        total = np.zeros((len(rows), self._model.n_classes_))
         for tree in self._model.estimators_:
             total += tree.tree_.predict(seen)
         total /= len(self._model.estimators_)
@@ -274,6 +279,11 @@ class NeuralNetwork(_SmoothFamily):
     def _widest(self) -> int:
         hidden: tuple[int, ...] = self.options.hidden
         return max((1, *hidden))
+
+
+def _refuse_what_is_no_number(rows: Matrix) -> None:
+    if not np.isfinite(rows).all():
+        raise ValueError("a row to predict has a value that is not a finite number")
 
 
 @hookimpl

@@ -251,7 +251,7 @@ class Generator(Plugin, ABC):
     named_options: ClassVar[tuple[str, ...]] = ()  # options that stand beside its name even at their defaults
     preload: ClassVar[tuple[str, ...]] = ()  # modules worth importing once rather than in every process
     sentinel: ClassVar[bool] = False  # a calibration row of the table, never ranked
-    dear: ClassVar[str] = ""  # why it takes minutes, if it does: then the quick augmentation grid leaves it out
+    dear: ClassVar[str] = ""  # why it is costly, if it is: then it has but a part of an augmentation grid, or none
 
     def available(self) -> None:
         """Raise `Unavailable(reason, fix)` when this generator cannot run here. Called before anything runs."""

@@ -160,6 +160,10 @@ def test_the_dear_have_a_part_of_the_full_grid_with_all_its_seeds(planned):
     assert planned(generators=names, augmentation={"grid": "full", "reductions": "0.5"}).augmentation.left_out
     only_a = {"grid": "full", "scenarios": "A", "reductions": "0.3,0.7"}
     assert planned(generators=names, augmentation=only_a).augmentation.left_out == ()
+    alone = planned(generators=("dear-one",), augmentation="full").augmentation
+    assert {(v.scarcity.scenario, v.scarcity.reduction) for v in alone.levels} == {("A", 0.3), ("A", 0.5), ("A", 0.7)}
+    dear = next(g for g in scarce.generators if g.name == "dear-one")
+    assert {v.scarcity.reduction for v in scarce.levels if scarce.asks(dear, v)} == {0.3, 0.5, 0.7}
     (out,) = planned(generators=names, augmentation={"grid": "full", "scenarios": "B"}).augmentation.left_out
     assert out.reason == "too dear for the full grid: it learns by heart first"
 

@@ -4,6 +4,7 @@ import copy
 import json
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from sensecf_bench.errors import StaleError
 from sensecf_bench.reports.arms import SCORES, settings_of
 from sensecf_bench.reports.augmentation import COLUMN, augmentation_lift, lift_column
 from sensecf_bench.reports.curves import curves_of
-from sensecf_bench.reports.drawing import drawn
+from sensecf_bench.reports.drawing import _figure, drawn
 from sensecf_bench.reports.leaderboard import only, render, render_dataset
 from sensecf_bench.reports.markdown import signed
 from sensecf_bench.reports.origin import command, records_hash
@@ -360,6 +361,30 @@ def test_curves_are_the_means_of_the_records_with_a_gap_where_somebody_leaked(gr
     assert mine.high == pytest.approx((0.9, 0.86, 0.82))
     assert thief.values == (mine.values[0], None, mine.values[2])
     assert thief.low[1] is thief.high[1] is None
+
+
+def test_a_generator_with_some_levels_has_a_line_from_one_to_the_next(grid_records):
+    part = grid_records["augmentation"]
+    for name in ("rows", "summary"):  # thief has the ends of the grid, and mine all of it
+        part[name] = [e for e in part[name] if (e["generator"], e["reduction"]) != ("thief", 0.3)]
+    (curves, _) = curves_of(grid_records)
+    mine, thief = curves.lines
+    assert (mine.asked, thief.asked) == ((True, True, True), (True, False, True))
+    figure = _figure(curves)
+    lines = [axes.get_lines()[-1].get_xydata() for axes in figure.axes]
+    assert [len(points) for points in lines] == [3, 2]
+    np.testing.assert_allclose(lines[1], [(10.0, thief.values[0]), (50.0, thief.values[2])])
+    (band,) = figure.axes[1].collections[0].get_paths()
+    assert band.get_extents().width == pytest.approx(40.0)
+
+
+def test_one_that_is_left_out_in_part_keeps_its_place_in_the_column():
+    partly = {"generator": "mine", "reason": "it has A 50 % alone", "partly": True}
+    found = document(
+        arm("mine"), arm("duplication", "control"), left_out=[partly, {**partly, "generator": "elsewhere"}]
+    )
+    assert lift_column(found)["mine"].startswith("**+10.00**")
+    assert "elsewhere" not in lift_column(found)
 
 
 def test_equal_records_are_drawn_in_equal_bytes_and_show_every_name(grid_records):

@@ -69,6 +69,21 @@ def test_the_support_vector_machine_predicts_what_scikit_learn_does(dataset, mon
     np.testing.assert_allclose(model.predict_proba(rows), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("family", [SupportVectorMachine, RandomForest], ids=lambda cls: cls.name)
+def test_the_farthest_rows_have_a_probability_and_what_is_no_number_has_none(family):
+    rows, model = data(DiabetesProgression).matrix[:3].copy(), fitted(family, DiabetesProgression).model
+    assert model.predict_proba(rows[:0]).shape == (0, 2)
+    for far in (1e30, 1e200, 1.7e308):
+        rows[0, 2] = far
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert np.isfinite(model.predict_proba(rows)).all()
+    for nothing in (np.nan, np.inf):
+        rows[0, 2] = nothing
+        with pytest.raises(ValueError, match="not a finite number"):
+            model.predict_proba(rows)
+
+
 @each
 def test_the_order_and_the_number_of_rows_do_not_matter(family):
     rows, model = data(DiabetesProgression).matrix, fitted(family, DiabetesProgression).model

@@ -121,19 +121,23 @@ def test_the_command_quotes_and_names_plugins_without_folders(small_run):
     config = small_run.document["config"] | {
         "plugins": ["/home/somebody/my plugin.py"],
         "blocked": ["nice"],
+        "cache": "/home/somebody/cache",
+        "may_share": ["aireadi", "mine"],
         "datasets": ["breast-cancer", "table:/home/somebody/people.yaml"],
         "options": {"dice-*": {"stock": True}, "mine": {"weights": "/home/somebody/mine.bin"}},
     }
     text = command(config)
     assert "--datasets breast-cancer,table:people.yaml " in text
     assert text.endswith(
-        "--set 'dice-*.stock=true' --set 'mine.weights=\"mine.bin\"' --plugin 'my plugin.py' --block nice"
+        "--set 'dice-*.stock=true' --set 'mine.weights=\"mine.bin\"' --plugin 'my plugin.py' --block nice "
+        "--i-may-share aireadi --i-may-share mine"
     )
 
 
 def test_published_records_hold_no_folders_and_publishing_twice_changes_nothing(small_run):
     document = copy.deepcopy(small_run.document)
     document["config"] |= {"plugins": ["/home/somebody/mine.py"], "datasets": ["table:/home/somebody/people.yaml"]}
+    document["config"]["cache"] = "/home/somebody/cache"
     document["config"]["options"] = {"table": {"schema_file": "/home/somebody/people.yaml"}}
     document["summary"][0]["options"] = {"weights": ["/home/somebody/mine.bin"]}
     before = copy.deepcopy(document)
@@ -148,6 +152,7 @@ def test_equal_runs_have_equal_hashes_and_other_answers_another(records):
     later["timing"]["wall"] += 7
     later["timing"]["jobs"] += 1
     later["config"]["jobs"] = 3
+    later["config"]["cache"] = "/home/somebody/cache"
     later["provenance"]["date"] = "2001-01-01"
     for entry in (*later["rows"], *later["summary"]):
         entry["metrics"]["cost-seconds"]["value"] = 123.0

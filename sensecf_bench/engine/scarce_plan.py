@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from sensecf_bench.augmentation.scarcity import Scarcity, Scenario
@@ -31,6 +32,7 @@ class LeftOut:
 
     generator: str
     reason: str
+    partly: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,17 +83,28 @@ class AugmentationPlan:
     def contexts(self) -> tuple[ContextSpec, ...]:
         return tuple({cell.context.key: cell.context for cell in self.cells}.values())
 
+    def asks(self, generator: Component, level: Level) -> bool:
+        """Whether a generator has a part at a level."""
+        return any((c.key, generator.key) in self._asked for c in level.contexts(self.config.amount))
+
+    @cached_property
+    def _asked(self) -> frozenset[tuple[str, str]]:
+        return frozenset((cell.context.key, cell.generator.key) for cell in self.cells)
+
 
 def plan_augmentation(config: RunConfig, cast: Cast, libraries: dict[str, str]) -> AugmentationPlan:
     """Raises ConfigError when `augmentation.generators` names one that the run does not have."""
     settings = config.augmentation
     taking_part, left_out = _chosen(settings, cast)
-    spared = {entry.generator for entry in left_out if entry.generator in {g.name for g in taking_part}}
+    spared = {entry.generator for entry in left_out if entry.partly}
+    compared = [g for g in taking_part if not g.cls.sentinel]
+    all_spared = bool(compared) and all(g.name in spared for g in compared)
     levels = tuple(
         Level(ContextSpec(dataset, cast.reference, seed), Scarcity(scenario, reduction))
         for dataset in cast.datasets
         for seed in settings.seeds
         for scenario, reduction in settings.levels
+        if not all_spared or (scenario, reduction) in SMALLER  # elsewhere there would be nobody to compare
     )
     cells = tuple(
         CellSpec(
@@ -133,6 +146,8 @@ def _chosen(settings: AugmentationConfig, cast: Cast) -> tuple[list[Component], 
             continue
         if dear and not named and len(smaller) < len(settings.levels):
             where = ", ".join(f"{scenario} {100 * r:g} %" for scenario, r in smaller)
-            left_out.append(LeftOut(generator.name, f"too dear for all of the grid, it has {where} alone: {dear}"))
+            left_out.append(
+                LeftOut(generator.name, f"too dear for all of the grid, it has {where} alone: {dear}", True)
+            )
         chosen.append(generator)
     return [*chosen, *(s for s in cast.sentinels if s.name not in {g.name for g in chosen})], left_out

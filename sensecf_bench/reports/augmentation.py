@@ -54,7 +54,8 @@ def lift_column(results: Mapping[str, Any]) -> dict[str, str] | None:
     if setting is None:
         return None
     cells = {arm.name: f"{_flagged(arm)} ({arm.estimate('lift')['scored']})" for arm in setting.arms}
-    return {entry["generator"]: "left out" for entry in results[AUGMENTATION]["left_out"]} | cells
+    wholly = [entry for entry in results[AUGMENTATION]["left_out"] if not entry.get("partly")]
+    return {entry["generator"]: "left out" for entry in wholly} | cells
 
 
 def about_column() -> str:
@@ -129,7 +130,7 @@ def _picture(results: Mapping[str, Any], scenario: str) -> str:
     return (
         f"![{alt}]({quote(curves.file)})\n\n"
         "A band is the interval of the lift, drawn above the reduced rows' F1: where it clears that line, the lift's interval "
-        "excludes 0. Where a generator failed or leaked there is no point."
+        "excludes 0. Where a generator failed or leaked there is no point, and none where it was left out."
     )
 
 

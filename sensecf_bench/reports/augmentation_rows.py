@@ -70,8 +70,9 @@ class _AtLevel:
         self._references = {n: {"full": _scored(self._full, n), "reduced": _scored(self._reduced, n)} for n in names}
 
     def found(self) -> Iterator[_Found]:
-        """A generator that may not see the dataset has no rows."""
-        for arm in (NONE, *controls(), *map(generator_arm, self._plan.generators)):
+        """A generator that may not see the dataset, or is left out at this level, has no rows."""
+        taking_part = [g for g in self._plan.generators if self._plan.asks(g, self._level)]
+        for arm in (NONE, *controls(), *map(generator_arm, taking_part)):
             assessment = self._assessment(arm)
             if assessment is not None:
                 for classifier in self._references:

@@ -18,10 +18,11 @@ Values = tuple[float | None, ...]  # one a reduction; None where there is no poi
 class Line:
     """One generator: mean F1 after augmentation, and the ends of the interval of its lift, above the reduced rows' F1.
 
-    No point where it failed or leaked.
+    No point where it failed or leaked, or where it was not `asked`.
     """
 
     name: str
+    asked: tuple[bool, ...]
     values: Values
     low: Values
     high: Values
@@ -80,6 +81,7 @@ def _line(name: str, settings: Sequence[Setting]) -> Line:
     ranked = [(s, None if arm is None or arm.problem else arm) for s, arm in points]
     return Line(
         name,
+        tuple(arm is not None for _, arm in points),
         tuple(arm.mean("augmented", "f1") if arm else None for _, arm in ranked),
         tuple(_end(s, arm, "low") for s, arm in ranked),
         tuple(_end(s, arm, "high") for s, arm in ranked),
@@ -92,6 +94,5 @@ def _end(setting: Setting, arm: Arm | None, end: Literal["low", "high"]) -> floa
 
 
 def _best_control(setting: Setting) -> float | None:
-    name = next((arm.best_control for arm in setting.arms if arm.kind == "generator" and arm.best_control), "")
-    best = setting.arm(name)
-    return best.mean("augmented", "f1") if best else None
+    found = (arm.mean("augmented", "f1") for arm in setting.arms if arm.kind != "generator")
+    return max((value for value in found if value is not None), default=None)

@@ -136,10 +136,13 @@ def _panel(axes: Axes, curves: Curves, line: Line) -> None:
         visible(line.name, LONGEST_NAME), color=GENERATOR["color"], fontsize=8.5, fontweight="bold", loc="left"
     )
     references = {"full": curves.full, "best control": curves.best_control, "reduced": curves.reduced}
-    axes.fill_between(x, _numbers(line.low), _numbers(line.high), color=GENERATOR["color"], alpha=0.18, linewidth=0)
+    mine = [i for i, asked in enumerate(line.asked) if asked]  # a gap is where it failed, not where it was not asked
+    own = [x[i] for i in mine]
+    mean, low, high = ([_numbers(v)[i] for i in mine] for v in (line.values, line.low, line.high))
+    axes.fill_between(own, low, high, color=GENERATOR["color"], alpha=0.18, linewidth=0)
     for name, values in references.items():
         axes.plot(x, _numbers(values), **STYLES[name])
-    axes.plot(x, _numbers(line.values), **GENERATOR)
+    axes.plot(own, mean, **GENERATOR)
     axes.set_xticks(x)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.tick_params(labelsize=7, length=2)

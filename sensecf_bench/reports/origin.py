@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-WRITTEN_LAST = ("augmentation", "options", "plugins", "environments", "blocked", "jobs", "shard_size")  # or not at all
+WRITTEN_APART = ("augmentation", "options", "plugins", "environments", "blocked", "may_share")
+LEFT_TO_THE_MACHINE = ("jobs", "shard_size", "cache")
 INTERNAL = ("class", "source", "environment")  # versions that say nothing to a reader
 
 
@@ -42,7 +43,7 @@ def command(config: Mapping[str, Any]) -> str:
     words = ["sensecf-bench", "run"]
     for name, value in config.items():
         always = name in ("generators", "datasets", "classifiers", "seeds")
-        if name in WRITTEN_LAST or (value == defaults[name] and not always):
+        if name in (*WRITTEN_APART, *LEFT_TO_THE_MACHINE) or (value == defaults[name] and not always):
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         words += [f"--{name.replace('_', '-')}", text]
@@ -53,6 +54,7 @@ def command(config: Mapping[str, Any]) -> str:
     words += [w for name in config["plugins"] for w in ("--plugin", name)]
     words += [w for name, python in config["environments"].items() for w in ("--env", f"{name}={python}")]
     words += [w for name in config["blocked"] for w in ("--block", name)]
+    words += [w for name in config.get("may_share", ()) for w in ("--i-may-share", name)]
     return shlex.join(words)
 
 
@@ -97,7 +99,7 @@ def _timeless(results: Mapping[str, Any]) -> dict[str, Any]:
     for row in kept["rows"]:
         row["fit"] = {n: v for n, v in (row["fit"] or {}).items() if n != "seconds"}
     kept["provenance"] = {n: v for n, v in results["provenance"].items() if n != "date"}
-    kept["config"] = {n: v for n, v in results["config"].items() if n != "jobs"}
+    kept["config"] = {n: v for n, v in publishable(results["config"]).items() if n != "jobs"}
     return kept
 
 
@@ -105,6 +107,7 @@ def publishable(config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration without folders: where files lie on somebody's machine is nobody else's business."""
     return {
         **config,
+        "cache": None,
         "plugins": [PurePath(p).name for p in config["plugins"]],
         "plugins_dir": PurePath(config["plugins_dir"]).name if config.get("plugins_dir") else None,
         "environments": {name: PurePath(python).name for name, python in config.get("environments", {}).items()},

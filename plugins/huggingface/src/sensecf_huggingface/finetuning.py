@@ -16,6 +16,7 @@ from sensecf_huggingface.targets.pairs import Aims, make_pairs
 from sensecf_huggingface.targets.people import asked_about, imagined
 from sensecf_huggingface.targets.search import FLIP, search
 from sensecf_huggingface.targets.values import Values
+from sensecf_huggingface.tuning.practice import RULES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +68,8 @@ class Lesson:
         """All that is decided about training, as JSON takes it."""
         course = self.recipe.identity()
         if (e := self.exercise) is not None:
-            course["practice"] = {**e.recipe.identity(), **asdict(e.aims), "samples": e.samples, "heat": e.temperature}
+            practice = {**e.recipe.identity(), **asdict(e.aims), "samples": e.samples, "heat": e.temperature}
+            course["practice"] = {**practice, **RULES}
         return course
 
 

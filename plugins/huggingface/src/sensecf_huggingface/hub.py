@@ -97,4 +97,4 @@ def _cached(name: str, revision: str, cache: Path) -> Origin:
         return Origin(snapshot, name, commit)
     others = sorted(p.name for p in (kept / "snapshots").glob("*") if COMMIT.fullmatch(p.name))
     beside = f" (revision {others[0]} is there: revision={others[0]} takes it)" if others else ""
-    raise Unavailable(f"{name} at revision {revision} is not in {cache}{beside}", download(name, revision))
+    raise Unavailable(f"{name} at revision {revision} is not in the local hub cache{beside}", download(name, revision))

@@ -14,7 +14,7 @@ from sensecf_bench.prompting import Unparsable
 from sensecf_huggingface.asking import Asker
 from sensecf_huggingface.targets.people import asked_about
 from sensecf_huggingface.targets.search import FLIP
-from sensecf_huggingface.tuning.practice import Round, Tries
+from sensecf_huggingface.tuning.practice import OUTSIDE, Round, Tries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-OUTSIDE = 0.5  # what a valid answer is worth that leaves somebody outside the range of the training rows
 AT_ONCE = 288  # answers under way
 
 
@@ -59,7 +58,7 @@ class ClassifierTutor:
     @property
     def fingerprint(self) -> str:
         room = self.room
-        said = [OUTSIDE, room.typical, room.samples, room.temperature, room.task.schema.fingerprint]
+        said = [room.typical, room.samples, room.temperature, room.task.schema.fingerprint]
         digest = hashlib.sha256(json.dumps(said).encode())
         for array in (room.people, room.probability(room.people)):
             digest.update(np.ascontiguousarray(array).tobytes())

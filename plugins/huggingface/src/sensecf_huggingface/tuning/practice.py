@@ -35,6 +35,17 @@ LATELY = 0.8  # weight of earlier steps in what that share is
 VALID = "valid|lately"  # where a checkpoint keeps it
 AT_ONCE = 4096  # tokens, padding included, that go through the model together where rows are short enough
 NOTHING = 1e-3  # an answer this near to the others' worth teaches nothing
+OUTSIDE = 0.5  # what a valid answer is worth that leaves somebody outside the range of the training rows
+FORMAT = 2  # of all else that decides the weights; a change that moves them counts it up
+RULES = {
+    "format": FORMAT,
+    "cheapest": CHEAPEST,
+    "dearest": DEAREST,
+    "sway": SWAY,
+    "lately": LATELY,
+    "nothing": NOTHING,
+    "outside": OUTSIDE,
+}
 
 
 @dataclass(frozen=True, eq=False)

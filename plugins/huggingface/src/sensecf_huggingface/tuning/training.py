@@ -17,7 +17,7 @@ from sensecf_huggingface.tuning.digests import digest
 from sensecf_huggingface.tuning.examples import Example, fingerprint
 from sensecf_huggingface.tuning.loop import Loop, Watch
 from sensecf_huggingface.tuning.memory import peak, watch_from_here
-from sensecf_huggingface.tuning.practice import Aims, Practice, Tutor
+from sensecf_huggingface.tuning.practice import RULES, Aims, Practice, Tutor
 from sensecf_huggingface.tuning.progress import Progress
 from sensecf_huggingface.tuning.recipe import Recipe
 from sensecf_huggingface.tuning.results import Tuned, record, recorded
@@ -92,7 +92,12 @@ def practise(
         adapted = PeftModel.from_pretrained(loaded.model, str(adapter), is_trainable=True, local_files_only=True)
         adapted.peft_config["default"].base_model_name_or_path = loaded.checkpoint.name
         try:
-            content = {"kind": "practice", "base": digest(adapted), "recipe": recipe.identity(), "aims": asdict(aims)}
+            content = {
+                "kind": "practice",
+                "base": digest(adapted),
+                "recipe": recipe.identity(),
+                "aims": asdict(aims) | RULES,
+            }
             identity = json.loads(json.dumps({**content, "questions": tutor.fingerprint}))
             if (done := recorded(folder, identity)) is not None:
                 return done
