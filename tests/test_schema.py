@@ -15,7 +15,7 @@ from strategies import KINDS, column_names, matrices, schemas, tables
 
 from sensecf_bench.contracts import Feature, FeatureSchema
 from sensecf_bench.errors import SchemaError
-from sensecf_bench.schema import level_name
+from sensecf_bench.schema import encode_column, encode_value, level_name
 
 few = settings(max_examples=30, deadline=None)
 
@@ -422,3 +422,41 @@ def test_a_feature_of_random_content_is_valid_or_refused_and_nothing_else(kind, 
     assert feature.is_numeric
     assert not feature.levels
     assert feature.bounds[0] < feature.bounds[1]
+
+
+ODD = [
+    True,
+    None,
+    float("nan"),
+    np.float32(0.5),
+    np.int64(2),
+    10**400,
+    [1],
+    "a",
+    "1",
+    1,
+    1.0,
+    np.True_,
+    "",
+    1e308,
+    -0.0,
+]
+
+
+@pytest.mark.parametrize("kind", ["continuous", "categorical"])
+def test_one_value_is_coded_as_in_a_column(kind):
+    more = {"levels": ("a", "1", "True", "")} if kind == "categorical" else {}
+    feature = Feature(name="x", kind=kind, **more)
+    values = np.empty(len(ODD), dtype=object)
+    values[:] = ODD
+    codes, bad = encode_column(feature, values)
+    alone = np.array([encode_value(feature, value) for value in ODD])
+    np.testing.assert_array_equal(alone, codes)
+    np.testing.assert_array_equal(np.isnan(alone), bad)
+    assert bad.any() and not bad.all()
+
+
+def test_the_training_range_is_inclusive_and_forgives_rounding():
+    schema = FeatureSchema((Feature(name="x", kind="continuous"),)).with_scales(np.array([[0.1], [0.3]]))
+    rows = np.array([[0.1], [0.3], [0.1 + 0.2], [0.3 + 1e-6], [0.1 - 1e-6]])
+    assert schema.in_training_range(rows)[:, 0].tolist() == [True, True, True, False, False]

@@ -41,7 +41,9 @@ def run(
         list[str] | None, typer.Option(help="A restricted dataset whose rows you may send to a model's provider.")
     ] = None,
     max_cost_usd: Annotated[float | None, typer.Option(help="US dollars that may be spent (no limit).")] = None,
-    cache: Annotated[Path | None, typer.Option(help="Folder for what is dear (the user's cache).")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for what is costly to make again: answers, adapters (the user's cache).")
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME.OPTION=VALUE; NAME may be a pattern.")] = None,
     env: Annotated[
         list[str] | None, typer.Option(help="GENERATOR=PATH_TO_PYTHON: the interpreter it runs under.")

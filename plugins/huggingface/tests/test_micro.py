@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sensecf_huggingface.asking import Asker
 from sensecf_huggingface.chat import answer_ids, prompt_ids
+from sensecf_huggingface.finetuning import Exercise, Lesson
 from sensecf_huggingface.generators import Micro, MicroTuned
 from sensecf_huggingface.grammar import edit_list_grammar
 from sensecf_huggingface.micro import base
 from sensecf_huggingface.micro.codebook import PROBABILITIES, Codebook, probability_text
 from sensecf_huggingface.micro.tokenizer import make_tokenizer
 from sensecf_huggingface.questions import Questions
+from sensecf_huggingface.targets.pairs import Aims as TargetAims
+from sensecf_huggingface.targets.people import asked_about
 from sensecf_huggingface.targets.values import Values
 from sensecf_huggingface.tuning import training
+from sensecf_huggingface.tuning.practice import OUTSIDE, RULES
+from sensecf_huggingface.tuning.practice import Aims as PracticeAims
+from sensecf_huggingface.tuning.recipe import Recipe
+from sensecf_huggingface.tutoring import ClassifierTutor, Classroom
 
 from sensecf_bench import FeatureSchema, LinearConstraint
 from sensecf_bench.admission import admit
@@ -240,3 +250,48 @@ def test_who_can_change_nothing_is_abstained_from(bound, task):
     generator = Quick()
     generator.fit(replace(task, schema=frozen))
     assert generator.generate(queries_of(frozen, kept[:4], np.zeros(4, dtype=np.int64))) is None
+
+
+# -- practice ------------------------------------------------------------------------------------------------------
+def test_a_tutor_judges_what_was_said_by_the_classifier_the_rules_and_the_range(task):
+    """The greedy answer comes first and is told apart; what others are worth is worked out here anew."""
+    generator = Quick()
+    generator.fit(task)
+    asker, model = generator._asker, generator._asker.loaded.model
+    chosen = np.arange(6)
+    people = task.train_matrix[classes_of(rule(task.train_matrix)) == 0]
+    samples, typical = 5, 0.1
+    room = Classroom(task, asker.loaded, asker.questions, asker.probability, people, typical, samples, 1.0)
+    round_ = ClassifierTutor(room).round(model, chosen, np.random.default_rng(0))
+    queries = asked_about(task, people[chosen], np.zeros(len(chosen), dtype=np.uint64))
+    _, greedy = Asker(asker.loaded, asker.questions, asker.probability).ask(queries)
+
+    def rows_of(texts, query):
+        return task.schema.encode(pd.DataFrame([dict(asker.questions.read(text, query.row).row) for text in texts]))
+
+    def worth(rows):
+        good = (rule(rows)[:, 1] >= 0.5) & task.schema.keeps(rows)
+        return np.where(good, np.where(task.schema.in_training_range(rows).all(axis=1), 1.0, OUTSIDE), 0.0)
+
+    valid, invalid = 0, 0
+    for i, (query, tries) in enumerate(zip(queries, round_.tries, strict=True)):
+        assert tries.counts.sum() == samples
+        assert len(set(map(tuple, tries.answers))) == len(tries.answers) == len(tries.counts)
+        rows = rows_of([asker.loaded.tokenizer.decode(ids) for ids in tries.answers], query)
+        np.testing.assert_array_equal(tries.worth, worth(rows))
+        far = task.schema.gaps(rows, np.repeat(people[i : i + 1], len(rows), axis=0)).mean(axis=1) / typical
+        np.testing.assert_allclose(tries.far, far)
+        valid, invalid = valid + np.count_nonzero(tries.worth), invalid + np.count_nonzero(tries.worth == 0)
+    assert valid and invalid
+    said = [worth(rows_of([answers[0].text], query))[0] > 0 for answers, query in zip(greedy, queries, strict=True)]
+    assert round_.valid == np.mean(said)
+
+
+def test_every_rule_of_practice_is_in_the_key_of_an_adapter(task, monkeypatch):
+    recipe = Recipe()
+    lesson = Lesson(task, None, None, None, TargetAims(), recipe, Exercise(recipe, PracticeAims()))
+    before = json.dumps(lesson.course, sort_keys=True)
+    for rule_ in ("format", "cheapest", "dearest", "sway", "lately", "nothing", "outside"):
+        with monkeypatch.context() as patch:
+            patch.setitem(RULES, rule_, -1)
+            assert json.dumps(lesson.course, sort_keys=True) != before
