@@ -92,41 +92,55 @@ class AugmentationPlan:
         return frozenset((cell.context.key, cell.generator.key) for cell in self.cells)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The levels of the grid that a generator has, and why it has not all of them."""
+
+    generator: Component
+    levels: Sequence[tuple[Scenario, float]]
+    reason: str = ""
+
+
 def plan_augmentation(config: RunConfig, cast: Cast, libraries: dict[str, str]) -> AugmentationPlan:
     """Raises ConfigError when `augmentation.generators` names one that the run does not have."""
     settings = config.augmentation
-    taking_part, left_out = _chosen(settings, cast)
-    spared = {entry.generator for entry in left_out if entry.partly}
-    compared = [g for g in taking_part if not g.cls.sentinel]
-    all_spared = bool(compared) and all(g.name in spared for g in compared)
+    _refuse_strangers(settings, cast)
+    parts = [_part(settings, generator) for generator in cast.generators]
+    known = {part.generator.name for part in parts if part.levels}
+    sentinels = [_Part(sentinel, settings.levels) for sentinel in cast.sentinels if sentinel.name not in known]
+    taking_part = [*(part for part in parts if part.levels), *sentinels]
+    # Where only controls and sentinels would be, there is nobody to compare with them.
+    compared = {level for part in taking_part if not part.generator.cls.sentinel for level in part.levels}
     levels = tuple(
         Level(ContextSpec(dataset, cast.reference, seed), Scarcity(scenario, reduction))
         for dataset in cast.datasets
         for seed in settings.seeds
         for scenario, reduction in settings.levels
-        if not all_spared or (scenario, reduction) in SMALLER  # elsewhere there would be nobody to compare
+        if (scenario, reduction) in compared or not compared
     )
     cells = tuple(
         CellSpec(
             context,
-            generator,
+            part.generator,
             k=1,
             queries=0,
             timeout=config.timeout,
             cell_timeout=config.cell_timeout,
-            shard_size=WHOLE_CELL if generator.cls.lane == "io" else config.shard(generator.cls),
+            shard_size=WHOLE_CELL if part.generator.cls.lane == "io" else config.shard(part.generator.cls),
             libraries=libraries,
         )
         for level in levels
         for context in level.contexts(settings.amount)
-        for generator in taking_part
-        if (context.dataset.key, generator.key) not in cast.refused
-        and (generator.name not in spared or (level.scarcity.scenario, level.scarcity.reduction) in SMALLER)
+        for part in taking_part
+        if (level.scarcity.scenario, level.scarcity.reduction) in part.levels
+        and (context.dataset.key, part.generator.key) not in cast.refused
     )
-    return AugmentationPlan(settings, levels, cells, tuple(taking_part), tuple(cast.classifiers), tuple(left_out))
+    generators = tuple(part.generator for part in taking_part)
+    left_out = tuple(LeftOut(p.generator.name, p.reason, partly=bool(p.levels)) for p in parts if p.reason)
+    return AugmentationPlan(settings, levels, cells, generators, tuple(cast.classifiers), left_out)
 
 
-def _chosen(settings: AugmentationConfig, cast: Cast) -> tuple[list[Component], list[LeftOut]]:
+def _refuse_strangers(settings: AugmentationConfig, cast: Cast) -> None:
     names = [g.name for g in cast.generators]
     for name in settings.generators:
         if name not in names:
@@ -134,20 +148,18 @@ def _chosen(settings: AugmentationConfig, cast: Cast) -> tuple[list[Component], 
                 f"augmentation.generators: {name!r} is not among the generators of this run ({', '.join(names)})",
                 "name it with --generators too, and see `sensecf-bench list generators` for what is available",
             )
-    chosen, left_out = [], []
-    smaller = [level for level in settings.levels if level in SMALLER]
-    for generator in cast.generators:
-        named, dear = generator.name in settings.generators, generator.cls.dear
-        if settings.generators and not named and not generator.cls.sentinel:
-            left_out.append(LeftOut(generator.name, "not among augmentation.generators"))
-            continue
-        if dear and not named and (settings.grid == "quick" or not smaller):
-            left_out.append(LeftOut(generator.name, f"too dear for the {settings.grid} grid: {dear}"))
-            continue
-        if dear and not named and len(smaller) < len(settings.levels):
-            where = ", ".join(f"{scenario} {100 * r:g} %" for scenario, r in smaller)
-            left_out.append(
-                LeftOut(generator.name, f"too dear for all of the grid, it has {where} alone: {dear}", True)
-            )
-        chosen.append(generator)
-    return [*chosen, *(s for s in cast.sentinels if s.name not in {g.name for g in chosen})], left_out
+
+
+def _part(settings: AugmentationConfig, generator: Component) -> _Part:
+    dear, whole = generator.cls.dear, settings.levels
+    if generator.name in settings.generators or generator.cls.sentinel:
+        return _Part(generator, whole)
+    if settings.generators:
+        return _Part(generator, (), "not among augmentation.generators")
+    smaller = () if settings.grid == "quick" else tuple(level for level in whole if level in SMALLER)
+    if not dear or smaller == whole:
+        return _Part(generator, whole)
+    if not smaller:
+        return _Part(generator, (), f"too dear for the {settings.grid} grid: {dear}")
+    where = ", ".join(f"{scenario} {100 * r:g} %" for scenario, r in smaller)
+    return _Part(generator, smaller, f"too dear for all of the grid, it has {where} alone: {dear}")
