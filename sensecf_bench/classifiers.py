@@ -154,8 +154,8 @@ class SupportVectorMachine(_SmoothFamily):
         return CalibratedClassifierCV(SVC(C=self.options.C), method="sigmoid", cv=folds, ensemble=False)
 
     def predict_proba(self, rows: Matrix) -> Matrix:
-        """What scikit-learn's own method gives, but for the last digits, several times as fast: that one evaluates the
-        kernel pair by pair."""
+        """What scikit-learn's own method gives, but for the last digits, without what that one spends on checks: ten times as
+        fast for a single row. What is said of a row does not depend, to the bit, on who else is asked about."""
         _refuse_what_is_no_number(rows)
         probability = np.empty(len(rows))
         for block in self._blocks(rows):
@@ -176,19 +176,19 @@ class SupportVectorMachine(_SmoothFamily):
 
     def _kernel(self, encoded: Matrix) -> Matrix:
         """exp(-γ|x - sᵢ|²) of each row and support vector."""
+        from scipy.spatial.distance import cdist
+
         machine, _ = self._parts()
-        vectors = machine.support_vectors_
-        with np.errstate(over="ignore", invalid="ignore"):
-            squares = (encoded**2).sum(axis=1)[:, None] - 2 * (encoded @ vectors.T) + (vectors**2).sum(axis=1)
-        squares[~np.isfinite(squares)] = np.inf  # farther than can be counted
-        kernel: Matrix = np.exp(-machine._gamma * np.maximum(squares, 0))
+        # Pair by pair: a product of matrices would be faster for many rows, and round by how many there are.
+        kernel: Matrix = np.exp(-machine._gamma * cdist(encoded, machine.support_vectors_, "sqeuclidean"))
         return kernel
 
     def _probability(self, kernel: Matrix) -> Matrix:
         from scipy.special import expit
 
         machine, platt = self._parts()
-        probability: Matrix = expit(-(platt.a_ * (kernel @ machine.dual_coef_[0] + machine.intercept_[0]) + platt.b_))
+        decision = (kernel * machine.dual_coef_[0]).sum(axis=1) + machine.intercept_[0]
+        probability: Matrix = expit(-(platt.a_ * decision + platt.b_))
         return probability
 
     def _parts(self) -> tuple[Any, Any]:

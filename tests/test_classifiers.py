@@ -69,6 +69,16 @@ def test_the_support_vector_machine_predicts_what_scikit_learn_does(dataset, mon
     np.testing.assert_allclose(model.predict_proba(rows), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("family", [SupportVectorMachine, RandomForest, GradientBoosting], ids=lambda cls: cls.name)
+@pytest.mark.parametrize("dataset", [BreastCancer, DiabetesProgression])
+def test_what_is_said_of_a_row_does_not_depend_on_who_else_is_asked_about(family, dataset):
+    rows, model = data(dataset).matrix, fitted(family, dataset).model
+    together = model.predict_proba(rows)
+    for size in (1, 2, 3, 7, 64):
+        apart = np.vstack([model.predict_proba(rows[i : i + size]) for i in range(0, 128, size)])
+        np.testing.assert_array_equal(apart[:128], together[: len(apart[:128])])
+
+
 @pytest.mark.parametrize("family", [SupportVectorMachine, RandomForest], ids=lambda cls: cls.name)
 def test_the_farthest_rows_have_a_probability_and_what_is_no_number_has_none(family):
     rows, model = data(DiabetesProgression).matrix[:3].copy(), fitted(family, DiabetesProgression).model
