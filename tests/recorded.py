@@ -6,10 +6,12 @@ import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 ANYTHING = "…"  # in a recording: whatever stands there
+DONE = "done   "  # how a run says that a cell is finished
 STARTER = "#!{python}\nimport sys\nfrom sensecf_bench.cli.main import main\nsys.exit(main())\n"
 
 
@@ -40,7 +42,12 @@ def agrees(expected, said):
 
 
 def _trimmed(text):
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+    """Without spaces at the ends, and cells that two workers finish side by side in one order."""
+    lines = [line.rstrip() for line in text.strip().splitlines()]
+    ordered = [
+        sorted(some) if done else list(some) for done, some in groupby(lines, lambda line: line.startswith(DONE))
+    ]
+    return "\n".join(line for some in ordered for line in some)
 
 
 class Machine:

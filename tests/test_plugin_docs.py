@@ -52,6 +52,8 @@ def test_a_recording_agrees_with_itself_and_with_nothing_else():
     assert agrees(step.said, "hello world, it is 5 o'clock\n")
     assert not agrees(step.said, "hello world, it is 5 o'clock.\n")
     assert not agrees(step.said, "hello, it is 5 o'clock\n")
+    assert agrees("done   one\ndone   two (… s)\nend\n", "done   two (1 s)\ndone   one\nend\n")
+    assert not agrees("done   one\ndone   two\n", "done   two\ndone   two\n")
     (open_ended,) = steps("$ say more\nhello\n…\n")
     assert agrees(open_ended.said, "hello\n") and agrees(open_ended.said, "hello\nworld\n")
     assert not agrees(open_ended.said, "well, hello\n")
