@@ -139,10 +139,14 @@ def test_published_records_hold_no_folders_and_publishing_twice_changes_nothing(
     document["config"] |= {"plugins": ["/home/somebody/mine.py"], "datasets": ["table:/home/somebody/people.yaml"]}
     document["config"]["cache"] = "/home/somebody/cache"
     document["config"]["options"] = {"table": {"schema_file": "/home/somebody/people.yaml"}}
+    reason = "one/model is not in /home/somebody/.cache/hub (see https://example.org/a/b, or --out runs/mine)"
+    document["skipped"] = [{"generator": "mine", "reason": reason, "fix": "copy it to /home/somebody/models/one."}]
     document["summary"][0]["options"] = {"weights": ["/home/somebody/mine.bin"]}
     before = copy.deepcopy(document)
     published = only(document, "diabetes-progression")
     assert "somebody" not in json.dumps(published)
+    (skipped,) = published["skipped"]
+    assert skipped["reason"] == "one/model is not in hub (see https://example.org/a/b, or --out runs/mine)"
     assert only(published, "diabetes-progression") == published
     assert document == before
 

@@ -10,7 +10,7 @@ from sensecf_bench.queries import Outcome
 from sensecf_bench.reports.arms import AUGMENTATION, only_about
 from sensecf_bench.reports.augmentation import COLUMN, about_column, augmentation_lift, lift_column
 from sensecf_bench.reports.markdown import NOTHING, bullets, folded, number, table
-from sensecf_bench.reports.origin import origin, publishable, without_folders
+from sensecf_bench.reports.origin import origin, publishable, told_without_folders, without_folders
 from sensecf_bench.reports.pooling import LEAST_PEOPLE, LEAST_SHARE
 from sensecf_bench.reports.rationales import RATIONALES, what_models_say
 
@@ -55,7 +55,9 @@ def only(results: Mapping[str, Any], dataset: str) -> dict[str, Any]:
     drift = [line for line in results["drift"] if f" on {dataset} · " in line]
     for name in ("rows", "summary"):
         parts[name] = [{**entry, "options": without_folders(entry["options"])} for entry in parts[name]]
-    return {**results, **parts, "notes": about, "drift": drift, "config": publishable(results["config"])}
+    skipped = [{name: told_without_folders(text) for name, text in entry.items()} for entry in results["skipped"]]
+    config = publishable(results["config"])
+    return {**results, **parts, "notes": about, "drift": drift, "skipped": skipped, "config": config}
 
 
 def render(results: Mapping[str, Any]) -> str:

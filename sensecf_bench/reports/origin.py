@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
@@ -11,6 +12,7 @@ from typing import Any
 
 WRITTEN_APART = ("augmentation", "options", "plugins", "environments", "blocked", "may_share")
 LEFT_TO_THE_MACHINE = ("jobs", "shard_size", "cache")
+ABSOLUTE_PATH = re.compile(r"(?<![\w:/.~])/(?:[^\s/,;:()'\"`]+/)+([^\s/,;:()'\"`]+)")
 INTERNAL = ("class", "source", "environment")  # versions that say nothing to a reader
 
 
@@ -118,6 +120,11 @@ def publishable(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _split(datasets: Sequence[str]) -> list[list[str]]:
     return [name.split(":", 1) for name in datasets]
+
+
+def told_without_folders(text: str) -> str:
+    """A message with absolute paths cut down to their last part; web addresses stay."""
+    return ABSOLUTE_PATH.sub(r"\1", text)
 
 
 def without_folders(value: Any) -> Any:
