@@ -162,8 +162,9 @@ def test_the_dear_have_a_part_of_the_full_grid_with_all_its_seeds(planned):
     assert planned(generators=names, augmentation=only_a).augmentation.left_out == ()
     alone = planned(generators=("dear-one",), augmentation="full").augmentation
     assert {(v.scarcity.scenario, v.scarcity.reduction) for v in alone.levels} == {("A", 0.3), ("A", 0.5), ("A", 0.7)}
-    dear = next(g for g in scarce.generators if g.name == "dear-one")
-    assert {v.scarcity.reduction for v in scarce.levels if scarce.asks(dear, v)} == {0.3, 0.5, 0.7}
+    at = {v.scarcity: [g.name for g in scarce.generators_at(v)] for v in scarce.levels}
+    assert {s.reduction for s, some in at.items() if "dear-one" in some} == {0.3, 0.5, 0.7}
+    assert all(some[0] == "halfway" and "identity" in some for some in at.values())
     (out,) = planned(generators=names, augmentation={"grid": "full", "scenarios": "B"}).augmentation.left_out
     assert out.reason == "too dear for the full grid: it learns by heart first"
 

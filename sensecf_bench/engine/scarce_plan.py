@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -14,11 +15,8 @@ from sensecf_bench.engine.config import RunConfig
 from sensecf_bench.errors import ConfigError
 
 WHOLE_CELL = 1_000_000  # the shard of a generator that is asked about all people at once
-SMALLER: tuple[tuple[Scenario, float], ...] = (
-    ("A", 0.3),
-    ("A", 0.5),
-    ("A", 0.7),
-)  # what the dear have of the full grid
+# What the dear have of the full grid.
+SMALLER: tuple[tuple[Scenario, float], ...] = (("A", 0.3), ("A", 0.5), ("A", 0.7))
 FILLED: dict[Scenario, tuple[Literal["positive", "negative"], ...]] = {
     "A": ("positive",),
     "B": ("negative",),
@@ -83,13 +81,19 @@ class AugmentationPlan:
     def contexts(self) -> tuple[ContextSpec, ...]:
         return tuple({cell.context.key: cell.context for cell in self.cells}.values())
 
-    def asks(self, generator: Component, level: Level) -> bool:
-        """Whether a generator has a part at a level."""
-        return any((c.key, generator.key) in self._asked for c in level.contexts(self.config.amount))
+    def generators_at(self, level: Level) -> tuple[Component, ...]:
+        """Those that have a part at a level."""
+        names = self._names_at.get((level.whole.data_key, level.scarcity), set())
+        return tuple(generator for generator in self.generators if generator.name in names)
 
     @cached_property
-    def _asked(self) -> frozenset[tuple[str, str]]:
-        return frozenset((cell.context.key, cell.generator.key) for cell in self.cells)
+    def _names_at(self) -> Mapping[tuple[str, Scarcity], set[str]]:
+        found: dict[tuple[str, Scarcity], set[str]] = defaultdict(set)
+        for cell in self.cells:
+            if (shortage := cell.context.scarcity) is not None:
+                where = cell.context.whole.data_key, Scarcity(shortage.scenario, shortage.reduction)
+                found[where].add(cell.generator.name)
+        return found
 
 
 @dataclass(frozen=True)

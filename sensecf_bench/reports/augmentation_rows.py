@@ -71,8 +71,7 @@ class _AtLevel:
 
     def found(self) -> Iterator[_Found]:
         """A generator that may not see the dataset, or is left out at this level, has no rows."""
-        taking_part = [g for g in self._plan.generators if self._plan.asks(g, self._level)]
-        for arm in (NONE, *controls(), *map(generator_arm, taking_part)):
+        for arm in (NONE, *controls(), *map(generator_arm, self._plan.generators_at(self._level))):
             assessment = self._assessment(arm)
             if assessment is not None:
                 for classifier in self._references:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-WRITTEN_APART = ("augmentation", "options", "plugins", "environments", "blocked", "may_share")
-LEFT_TO_THE_MACHINE = ("jobs", "shard_size", "cache")
+WRITTEN_LAST = ("augmentation", "options", "plugins", "environments", "blocked", "may_share")
+UNWRITTEN = ("jobs", "shard_size")
 ABSOLUTE_PATH = re.compile(r"(?<![\w:/.~])/(?:[^\s/,;:()'\"`]+/)+([^\s/,;:()'\"`]+)")
 INTERNAL = ("class", "source", "environment")  # versions that say nothing to a reader
 
@@ -45,7 +45,7 @@ def command(config: Mapping[str, Any]) -> str:
     words = ["sensecf-bench", "run"]
     for name, value in config.items():
         always = name in ("generators", "datasets", "classifiers", "seeds")
-        if name in (*WRITTEN_APART, *LEFT_TO_THE_MACHINE) or (value == defaults[name] and not always):
+        if name in WRITTEN_LAST + UNWRITTEN or (value == defaults[name] and not always):
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         words += [f"--{name.replace('_', '-')}", text]

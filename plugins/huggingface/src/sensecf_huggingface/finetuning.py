@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from sensecf_huggingface.targets.pairs import Aims, make_pairs
 from sensecf_huggingface.targets.people import asked_about, imagined
 from sensecf_huggingface.targets.search import FLIP, search
 from sensecf_huggingface.targets.values import Values
-from sensecf_huggingface.tuning.practice import RULES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,8 +67,12 @@ class Lesson:
         """All that is decided about training, as JSON takes it."""
         course = self.recipe.identity()
         if (e := self.exercise) is not None:
-            practice = {**e.recipe.identity(), **asdict(e.aims), "samples": e.samples, "heat": e.temperature}
-            course["practice"] = {**practice, **RULES}
+            course["practice"] = {
+                **e.recipe.identity(),
+                **e.aims.identity(),
+                "samples": e.samples,
+                "heat": e.temperature,
+            }
         return course
 
 

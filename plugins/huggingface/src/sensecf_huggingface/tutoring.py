@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-AT_ONCE = 288  # answers under way
+AT_ONCE = 288  # answers under way: nine each about the 32 people of a step
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -164,6 +164,10 @@ class Aims:
 
     wanted: float = 0.92
     price: float = 0.8
+
+    def identity(self) -> dict[str, float]:
+        """All of practice that decides weights, beside a recipe, as JSON takes it."""
+        return asdict(self) | RULES
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +17,7 @@ from sensecf_huggingface.tuning.digests import digest
 from sensecf_huggingface.tuning.examples import Example, fingerprint
 from sensecf_huggingface.tuning.loop import Loop, Watch
 from sensecf_huggingface.tuning.memory import peak, watch_from_here
-from sensecf_huggingface.tuning.practice import RULES, Aims, Practice, Tutor
+from sensecf_huggingface.tuning.practice import Aims, Practice, Tutor
 from sensecf_huggingface.tuning.progress import Progress
 from sensecf_huggingface.tuning.recipe import Recipe
 from sensecf_huggingface.tuning.results import Tuned, record, recorded
@@ -96,7 +96,7 @@ def practise(
                 "kind": "practice",
                 "base": digest(adapted),
                 "recipe": recipe.identity(),
-                "aims": asdict(aims) | RULES,
+                "aims": aims.identity(),
             }
             identity = json.loads(json.dumps({**content, "questions": tutor.fingerprint}))
             if (done := recorded(folder, identity)) is not None:
