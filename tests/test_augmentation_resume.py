@@ -57,13 +57,13 @@ def test_an_augmentation_killed_at_four_moments_ends_like_an_unbroken_one(tmp_pa
 
     kill_when(lambda: len(there("cells/*A50*/shard-*.bin")) >= 2, command(folder, single_file_plugins))
     for stored in (1, 7, 14):
-        kill_when(lambda n=stored: len(there("augmentation/*.bin")) >= n, command(folder, single_file_plugins))
+        kill_when(lambda n=stored: len(there("augmentation/[!.]*.bin")) >= n, command(folder, single_file_plugins))
     assert not (folder / "results.json").exists()
-    kept = there("augmentation/*.bin")
+    kept = there("augmentation/[!.]*.bin")
     assert 14 <= len(kept) < 2 * ARMS
     subprocess.run(command(folder, single_file_plugins), check=True, capture_output=True)
     assert essence(folder) == essence(unbroken)
-    assert there("augmentation/*.bin").items() >= kept.items()
+    assert there("augmentation/[!.]*.bin").items() >= kept.items()
     names = {p.name for p in folder.glob("augmentation/*")}
     assert names == {p.name for p in unbroken.glob("augmentation/*")}
     assert len(names) == 2 * ARMS
