@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-FORMAT = 1  # of how targets are made; a change that moves them counts it up
+FORMAT = 2  # of how targets are made; a change that moves them counts it up
 HELD_OUT = 0.15  # share of the training rows that early stopping is judged by, and that no target is made from
 JUDGED_BY = 96  # people, at most
 TOO_FAR, TINY = 0.25, 1e-9  # what a typical distance too many takes off an answer in validation, as an exponent

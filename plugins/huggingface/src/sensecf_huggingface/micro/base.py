@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-FORMAT = 1  # of what is trained here; a change that moves weights counts it up
+FORMAT = 2  # of what is trained here; a change that moves weights counts it up
 PEOPLE = 4800  # imagined, to pretrain on
 NEXT_EDIT = 0.5  # chance that one more feature is edited
 PRETRAINING = Recipe(

@@ -69,8 +69,8 @@ class Codebook:
 
     def _of_people(self, j: int) -> list[Word]:
         spoken = [(*self._spelled(j, value), self._place(j, value)) for value in self._said[j]]
-        ends = (",", "")  # the last feature of a row has no comma
-        return [Word(f"{name}:{text}{end}", "person", j, place) for name, text, place in spoken for end in ends]
+        end = "," if j + 1 < len(self.schema) else ""  # a row goes through the features in their order
+        return [Word(f"{name}:{text}{end}", "person", j, place) for name, text, place in spoken]
 
     def _of_edits(self, j: int) -> list[Word]:
         spoken = [(*self._spelled(j, value), self._place(j, value)) for value in self.values.choices[j]]

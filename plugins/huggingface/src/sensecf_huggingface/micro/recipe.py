@@ -42,7 +42,7 @@ def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
 
 def exercise_of(options: MicroTuningOptions, task: Task) -> Exercise | None:
     """Practice at a fifth of the learning rate: the model is to be moved, not made anew."""
-    steps = (40 if _wide(task) else 80) if options.practice is None else options.practice
+    steps = (24 if _wide(task) else 48) if options.practice is None else options.practice
     if not steps:
         return None
     recipe = Recipe(

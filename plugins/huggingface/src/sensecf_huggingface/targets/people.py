@@ -20,6 +20,7 @@ REACH = 0.7  # of the way to a neighbour, or as far away from it
 WOBBLE = 0.25  # standard deviation, of the same way, in which each feature goes its own
 KEPT = 0.7  # share of levels that stay the person's own
 BEYOND = 0.002  # share of numbers moved past what was seen, as a few of any new people's are
+MENDED = 2  # times as many where they may be changed: bringing them back is rarely asked for and has to be learnt
 PATIENCE = 5  # draws, until there are as many as asked for that keep the constraints between features
 STRAY = 0.05  # how far past, as a share of the range
 
@@ -75,10 +76,11 @@ def _moved(schema: FeatureSchema, train: Matrix, near: NDArray[np.intp], n: int,
 def _strayed(schema: FeatureSchema, rows: Matrix, chance: np.random.Generator) -> Matrix:
     scales = schema.frozen_scales()
     for j in np.flatnonzero(schema.numeric):
+        share = BEYOND * (MENDED if schema.mutable[j] else 1)
         draw = chance.random(len(rows))
         beyond = STRAY * scales.span[j] * chance.random(len(rows))
-        rows[:, j] = np.where(draw < BEYOND / 2, scales.low[j] - beyond, rows[:, j])
-        rows[:, j] = np.where(draw > 1 - BEYOND / 2, scales.high[j] + beyond, rows[:, j])
+        rows[:, j] = np.where(draw < share / 2, scales.low[j] - beyond, rows[:, j])
+        rows[:, j] = np.where(draw > 1 - share / 2, scales.high[j] + beyond, rows[:, j])
     return rows
 
 
