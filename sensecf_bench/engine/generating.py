@@ -16,6 +16,7 @@ from sensecf_bench.engine.nursery import Nursery
 from sensecf_bench.engine.observers import Observer
 from sensecf_bench.engine.shards import shard_path
 from sensecf_bench.engine.store import Identity, RunStore
+from sensecf_bench.engine.turns import taking_turns
 from sensecf_bench.engine.worker import ContextReport, Part, run_part
 
 
@@ -108,21 +109,14 @@ def _parts(pending: list[_Pending], jobs: int, nursery: str, means: Means) -> li
     """Cells as parts for workers: those that answer one query at a time first, because they take longest, and split
     when there are too few of them to keep every worker busy."""
     singly = [p for p in pending if p.cell.generator_class.batch_size is not None]
-    batched = _generator_by_generator([p for p in pending if p.cell.generator_class.batch_size is None])
+    batched = [p for p in pending if p.cell.generator_class.batch_size is None]
+    batched = [batched[i] for i in taking_turns([p.cell for p in batched])]
     pieces = max(1, math.ceil(2 * jobs / max(1, len(singly)))) if jobs > 1 else 1
     parts = []
     for p in singly:
         count = min(pieces, jobs, len(p.missing))
         parts += [Part(p.cell, p.folder, p.missing[i::count], nursery, means) for i in range(count)]
     return parts + [Part(p.cell, p.folder, p.missing, nursery, means) for p in batched if p.missing]
-
-
-def _generator_by_generator(pending: list[_Pending]) -> list[_Pending]:
-    """The same cells, on one table and seed a generator with all classifiers before the next one. Neighbours in the plan may
-    share what is dear to make, such as a fine-tuned model, and side by side one would wait for the other."""
-    tables = {key: i for i, key in enumerate(dict.fromkeys(p.cell.context.data_key for p in pending))}
-    names = {name: i for i, name in enumerate(dict.fromkeys(p.cell.generator.label for p in pending))}
-    return sorted(pending, key=lambda p: (tables[p.cell.context.data_key], names[p.cell.generator.label]))
 
 
 def _closed(cell: _Pending, shop: Workshop) -> CellResult:
