@@ -3,7 +3,8 @@
 For every scenario, reduction, seed and classifier anew: the split, the classifier on all rows and on those that are left,
 the reference classifier, the counterfactuals of every generator, the controls, and the classifier on each of these.
 Models are scikit-learn's and xgboost's own, in pipelines with the harness's settings. What decides which numbers come out
-is the harness's: the table and its split, who is taken away and who is asked, controls, and the generators' classes.
+is the harness's: the table and its split, who is taken away and who is asked, controls, the generators' classes, and
+what differs by rounding alone.
 Nothing is checked, stored or kept apart from the generators. Reads its settings from one file and writes scores to another.
 """
 
@@ -24,6 +25,7 @@ import numpy as np
 from sensecf_bench.augmentation.controls import CONTROLS
 from sensecf_bench.augmentation.material import Impossible, Reduced
 from sensecf_bench.augmentation.scarcity import Scarcity, Scenario, retained
+from sensecf_bench.augmentation.scores import settled
 from sensecf_bench.contracts import Dataset, Generator, Table
 from sensecf_bench.queries import QueryBatch, query_seed
 from sensecf_bench.registry import discover
@@ -114,7 +116,7 @@ def scores(truth: Any, probability: Matrix) -> dict[str, float]:
         "precision": float(precision_score(truth, called, zero_division=0)),
         "recall": float(recall_score(truth, called, zero_division=0)),
         "f1": float(f1_score(truth, called, zero_division=0)),
-        "auc": float(roc_auc_score(truth, probability)),
+        "auc": float(roc_auc_score(truth, settled(probability))),
     }
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from sensecf_bench.augmentation.scores import SCORES, scores, weighted_scores
+from sensecf_bench.augmentation.scores import SCORES, scores, settled, weighted_scores
 
 shares = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), st.floats(0, 1))  # the first, for ties
 
@@ -29,7 +29,7 @@ def by_scikit_learn(truth, probability, weights=None):
     }
     there = truth if weights is None else truth[weights > 0]
     if len(np.unique(there)) == 2:
-        found["auc"] = roc_auc_score(truth, probability, **told)
+        found["auc"] = roc_auc_score(truth, settled(probability), **told)
     return found
 
 
@@ -64,6 +64,23 @@ def test_by_hand():
     assert found == pytest.approx(
         {"accuracy": 3 / 5, "precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "auc": (2 + 1.5 + 1) / 6}
     )
+
+
+def test_a_classifier_that_says_the_same_of_everybody_up_to_rounding_has_an_auc_of_a_half():
+    truth = np.array([True, False, True, False])
+    assert scores(truth, 0.8722008838640939 + np.array([2e-14, 0.0, -1e-14, -2e-14]))["auc"] == 0.5
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=20))
+def test_probabilities_that_differ_stay_in_their_order(drawn):
+    probability = np.array(drawn)
+    kept = settled(probability)
+    assert np.all(np.diff(kept[np.argsort(probability, kind="stable")]) >= 0)
+    np.testing.assert_allclose(kept, probability, rtol=2e-12)
+
+
+def test_small_probabilities_are_told_apart():
+    assert scores(np.array([True, False]), np.array([2e-15, 1e-15]))["auc"] == 1.0
 
 
 def test_half_is_not_enough_to_be_called_positive():

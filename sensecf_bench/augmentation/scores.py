@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 SCORES = ("accuracy", "precision", "recall", "f1", "auc")
 CUT = 0.5  # a row is called positive above it
+DIGITS = 12  # to which two probabilities are compared
 
 
 def scores(truth: Mask, probability: Matrix) -> dict[str, float | None]:
     """Accuracy, precision, recall, F1 and area under the ROC curve of `(m,)` probabilities of the positive class.
 
-    As scikit-learn has them with `zero_division=0`; None where a score is not defined: AUC without rows of both
-    classes, and all of them without a row.
+    As scikit-learn has them with `zero_division=0`, AUC of `settled` probabilities; None where a score is not defined: AUC
+    without rows of both classes, and all of them without a row.
     """
     values = weighted_scores(truth, probability[None], np.ones((len(truth), 1)))[0, :, 0]
     return {name: float(value) if np.isfinite(value) else None for name, value in zip(SCORES, values, strict=True)}
@@ -45,9 +46,20 @@ def weighted_scores(truth: Mask, probabilities: Matrix, weights: Matrix) -> Matr
     values[:, 1:4, total == 0] = np.nan
     ours, theirs = weights[truth], weights[~truth]
     pairs = positive * theirs.sum(axis=0)
-    for v, probability in enumerate(probabilities):
+    for v, probability in enumerate(settled(probabilities)):
         values[v, 4] = ratio(_won(probability[truth], probability[~truth], ours, theirs), pairs)
     return values
+
+
+def settled(probability: Matrix) -> Matrix:
+    """The same probabilities to `DIGITS` digits, of any shape.
+
+    A classifier that has learnt nothing says the same of everybody, up to rounding; ranking people by that rounding would be
+    an AUC of anything. These are ties, and its AUC is a half.
+    """
+    fraction, exponent = np.frexp(probability)
+    kept: Matrix = np.ldexp(np.round(fraction, DIGITS), exponent)
+    return kept
 
 
 def _or_zero(numerator: Matrix, denominator: Matrix) -> Matrix:
