@@ -59,7 +59,10 @@ class Search:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a search found: rows of shape `(n, d)`, and whether each flips the class and keeps every rule, shape `(n,)`."""
+    """What a search found: rows of shape `(n, d)`, and whether each flips the class and keeps every rule, shape `(n,)`.
+
+    One that does may differ from its person by less than a feature's precision, which is no edit that anybody can be told.
+    """
 
     rows: Matrix
     valid: Mask
