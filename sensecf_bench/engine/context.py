@@ -136,8 +136,10 @@ class Explained:
 
 
 def fit_classifier(data: Data, classifier: Classifier) -> Explained:
-    """Fit on the training rows and measure on the test rows."""
+    """Fit on the training rows and measure on the test rows; AUC takes probabilities that agree to 12 digits for ties."""
     from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
+
+    from sensecf_bench.augmentation.scores import settled
 
     classifier.fit(data.schema, data.matrix[data.train], data.labels[data.train], data.seed)
     truth = data.labels[data.test]
@@ -147,7 +149,7 @@ def fit_classifier(data: Data, classifier: Classifier) -> Explained:
     quality = {
         "accuracy": float(accuracy_score(truth, predicted)),
         "f1": float(f1_score(truth, predicted, pos_label=data.table.undesired, zero_division=0.0)),
-        "auc": float(roc_auc_score(truth, probabilities[:, 1])) if two_classes else float("nan"),
+        "auc": float(roc_auc_score(truth, settled(probabilities[:, 1]))) if two_classes else float("nan"),
         "test_rows": float(len(truth)),
     }
     return Explained(data, classifier.name, classifier, predicted, quality)
