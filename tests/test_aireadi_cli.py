@@ -110,6 +110,27 @@ def test_files_of_another_release_are_told_of_however_few(root, aireadi):
     assert "one of 2 of 6 stress files" in aireadi("check", root, "--strict").exception.message
 
 
+def rewritten(root, stream, old, new):
+    path = path_of(root, "900001", stream, stream)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def torn(root):
+    path = root / "clinical_data" / "measurement.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:-2], ",".join(lines[-2].split(",")[:3])]) + "\n")
+
+
+def in_other_units(root):
+    path = root / "clinical_data" / "measurement.csv"
+    lines = path.read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if "import_hba1c" in line)
+    lines[at] += "mmol/mol"
+    path.write_text("\n".join(lines) + "\n")
+
+
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
@@ -123,8 +144,22 @@ def test_files_of_another_release_are_told_of_however_few(root, aireadi):
             ),
             "another person",
         ),
+        (lambda root: rewritten(root, "stress", '"pst"', '"Asia/Tokyo"'), "another time zone than this person's other"),
+        (
+            lambda root: rewritten(root, "stress", "2024-01-16T08:00:00Z", "0001-01-01T00:00:00Z"),
+            "1 records from before 2020",
+        ),
+        (
+            lambda root: rewritten(root, "sleep", "2024-01-16T14:00:00Z", "2025-01-16T14:00:00Z"),
+            "physically impossible",
+        ),
+        (lambda root: torn(root), "row with 3 fields instead of 6"),
+        (lambda root: in_other_units(root), "1 × measurement.import_hba1c: in mmol/mol"),
     ],
-    ids=["unknown-id", "zero-bytes", "half-copied", "no-clinical-data", "swapped"],
+    ids=[
+        *("unknown-id", "zero-bytes", "half-copied", "no-clinical-data", "swapped"),
+        *("other-zone", "year-1", "long-stage", "torn-row", "other-unit"),
+    ],
 )
 def test_what_is_wrong_with_a_download_is_told_and_stops_the_strict(root, aireadi, harm, told):
     harm(root)

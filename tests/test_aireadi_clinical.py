@@ -107,6 +107,9 @@ def test_wrong_units_and_absurd_values_are_missing_and_counted(tmp_path, value, 
     clinical = read(tmp_path / "c", [*VISIT, (900001, HBA1C, value, unit)])
     assert "hba1c_pct" not in clinical.people["900001"]
     assert clinical.quirks == {f"measurement.{why}": 1}
+    path = tmp_path / "c" / "measurement.csv"
+    told = () if "no number" in why else (f"{path}: 1 × measurement.{why}; left out",)  # people may have no number
+    assert clinical.problems == told
 
 
 @pytest.mark.parametrize("unit", ["%", "", " ", "N/A", "% of total"])

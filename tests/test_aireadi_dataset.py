@@ -164,6 +164,15 @@ def test_the_recommended_split_is_kept_whatever_the_seed(aireadi):
             assert sorted(rows) == [i for i, part in enumerate(recommended) if part == name]
 
 
+def test_a_recommended_split_that_lacks_a_part_is_given_up_and_the_table_says_so(tmp_path, aireadi):
+    people = [replace(who, split="train" if who.split == "val" else who.split) for who in crowd(PEOPLE)]
+    root = write_release(tmp_path / "dataset", people)
+    why = "the release recommends none of them for val, so the seed deals people 60 / 20 / 20"
+    assert why in aireadi(root).load().source
+    assert why not in aireadi(root, split="seeded").load().source
+    assert "recommends none" not in aireadi().load().source
+
+
 def test_a_seeded_split_deals_everybody_to_one_part(aireadi):
     dataset = aireadi(split="seeded")
     table = dataset.load()
@@ -242,7 +251,8 @@ def test_people_with_gaps_are_left_out_and_counted(tmp_path, release, aireadi):
     assert set(table.ids) == {who.person_id for who in people[5:]}
     assert table.source == (
         "AI-READI release 3; 7 of 12 people are complete (of the others, 2 have fewer than 3 wear days; "
-        "1 have fewer than 3 glucose days; 1 have no age_years; 1 have no paid5_score; 1 have no cesd10_score)"
+        "1 have fewer than 3 glucose days; 1 have no age_years; 1 have no paid5_score; 1 have no cesd10_score); "
+        "1 problem in the files: see `sensecf-bench data aireadi check`"  # the age of one of them
     )
     assert len(aireadi(root, least_days=2).load().ids) == 8
     assert len(aireadi(root, leave_out=["paid5_score", "cesd10_score"]).load().ids) == 8

@@ -286,13 +286,38 @@ def one_worn_day(**streams):
 
 
 def test_stress_and_heart_rate_leave_sentinels_and_impossible_values_out():
+    scores, none = [-1, -2, 20, 40, 0, 101] * 10, [1, 1, 0, 0, 0, 0] * 10
+    stress = stream(StreamKind.STRESS, MIDNIGHT + 600 * np.arange(60), scores, sentinel=none)
     t = MIDNIGHT + 60 * np.arange(6)
-    stress = stream(StreamKind.STRESS, t, [-1, -2, 20, 40, 0, 101], sentinel=[1, 1, 0, 0, 0, 0])
     beats = stream(StreamKind.HEART_RATE, t, [0, 60, 70, 80, 29, 221], sentinel=[1, 0, 0, 0, 0, 0])
     day = one_worn_day(stress=stress, beats=beats)
     assert day["mean_stress"] == pytest.approx(20.0)
     assert day["mean_heart_rate_bpm"] == pytest.approx(70.0)
     assert day["resting_heart_rate_bpm"] == pytest.approx(61.0)  # 60 + 0.05 x 2 x 10
+
+
+@pytest.mark.parametrize(("hours", "known"), [(1, False), (9, False), (10, True), (24, True)])
+def test_few_hours_of_stress_are_no_day_s_mean(hours, known):
+    stress = stream(StreamKind.STRESS, MIDNIGHT + 3600 * np.arange(hours), [90.0] * hours)
+    assert one_worn_day(stress=stress)["mean_stress"] == pytest.approx(90.0 if known else np.nan, nan_ok=True)
+
+
+def test_an_activity_of_more_than_a_day_takes_no_minutes_from_the_others():
+    walk = (MIDNIGHT + 3600, MIDNIGHT + 5400, "walking", 70.0)
+    alone = one_worn_day(moves=activity([walk]))
+    beside = one_worn_day(moves=activity([(MIDNIGHT - 3 * DAY, MIDNIGHT + 2 * DAY, "sedentary", 0.0), walk]))
+    assert alone["walking_min_per_day"] == beside["walking_min_per_day"] == 30.0
+    assert beside["sedentary_min_per_day"] == 0.0
+
+
+@pytest.mark.parametrize("stage", ["awake", "unknown"])
+def test_stages_without_sleep_are_no_night(stage):
+    """Only release 1 writes nights without stages, and without labels."""
+    t = MIDNIGHT + np.array([22 * 3600])
+    night = stream(StreamKind.SLEEP, t, [6.0], ends=t + 6 * 3600, labels=[0], names=(stage,))
+    assert len(nightly_sleep(night, LOCAL)[0]) == 0
+    unstaged = stream(StreamKind.SLEEP, t, [6.0], ends=t + 6 * 3600, labels=[0], names=("",))
+    assert nightly_sleep(unstaged, LOCAL)[1]["sleep_hours"].tolist() == [6.0]
 
 
 def test_breathing_is_the_mean_of_what_is_possible():

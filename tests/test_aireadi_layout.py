@@ -210,9 +210,27 @@ def test_a_table_without_ids_or_of_other_bytes(tmp_path):
     (tmp_path / "participants.tsv").write_bytes(b"person_id\n\xff\n")
     with pytest.raises(DataError, match="no UTF-8 text at byte 10"):
         Release.open(tmp_path)
-    (tmp_path / "participants.tsv").write_bytes(b"")
+    (tmp_path / "participants.tsv").write_bytes(b"\n")
     with pytest.raises(DataError, match="found nothing"):
         Release.open(tmp_path)
+
+
+def test_a_table_of_zero_bytes_is_as_good_as_none(tmp_path):
+    download(tmp_path)
+    (tmp_path / "participants.tsv").write_bytes(b"")
+    release = Release.open(tmp_path)
+    assert troubles(release) == [Trouble.NO_PARTICIPANTS_TABLE]
+    assert "has zero bytes" in str(release.problems[0])
+    assert set(release.people) == set(PEOPLE)
+
+
+def test_a_tail_of_nul_bytes_is_a_row_that_cannot_be_used(tmp_path):
+    download(tmp_path)
+    for table in (tmp_path / "participants.tsv", tmp_path / "wearable_activity_monitor" / "manifest.tsv"):
+        table.write_bytes(table.read_bytes() + bytes(200_000))
+    release = Release.open(tmp_path)
+    assert troubles(release) == [Trouble.BAD_ROW]
+    assert set(release.people) == set(PEOPLE)
 
 
 def test_without_a_table_everybody_with_files_takes_part(tmp_path):
@@ -334,11 +352,39 @@ def test_the_folder_of_calories_as_the_documentation_calls_it(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read_is_named(tmp_path):
+@pytest.mark.parametrize("below", ["", "garmin_vivosmart5", "garmin_vivosmart5/1999"])
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, below):
     download(tmp_path)
-    closed = tmp_path / "wearable_activity_monitor" / "stress"
+    closed = tmp_path / "wearable_activity_monitor" / "stress" / below
     closed.chmod(0)
     try:
         assert Trouble.UNREADABLE in troubles(Release.open(tmp_path))
     finally:
         closed.chmod(0o755)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_closed_folder_beside_the_release_is_none_of_its_business(tmp_path):
+    root = download(tmp_path / "0f3a-guid" / "dataset")
+    closed = tmp_path / "lost+found"
+    closed.mkdir(mode=0)
+    try:
+        assert Release.open(tmp_path).root == root
+    finally:
+        closed.chmod(0o755)
+
+
+def test_two_releases_at_different_depths_are_two(tmp_path):
+    download(tmp_path / "r2" / "dataset", release=2)
+    download(tmp_path / "r3")
+    with pytest.raises(DataError, match="holds several releases"):
+        Release.open(tmp_path)
+
+
+def test_a_synthetic_folder_of_a_hundred_people_is_not_the_mini_release(tmp_path):
+    everybody = {f"{900001 + i}": "UW healthy 57 2024-01-15 train FALSE FALSE" for i in range(100)}
+    participants(tmp_path, everybody)
+    stream(tmp_path, HR, "900001")
+    assert Release.open(tmp_path).mini
+    (tmp_path / "dataset_description.json").write_text('{"isSynthetic": true}')
+    assert not Release.open(tmp_path).mini

@@ -4,6 +4,7 @@ is lost, or the person is excluded and the reason is given."""
 import numpy as np
 import pytest
 
+from sensecf_bench.datasets.aireadi.catalogue import STUDY_GROUPS
 from sensecf_bench.datasets.aireadi.cohort import make_cohort
 from sensecf_bench.datasets.aireadi.cohort.implied import implied_features
 from sensecf_bench.datasets.aireadi.collecting import collect
@@ -19,6 +20,8 @@ COUNTED = {
     "more-sentinels": ("stress", "sentinel", 100),
     "long-tail": ("stress", "sentinel", 14 * 1440),
     "dead-sensor": ("heart_rate", "dead_stream", 1),
+    "dead-stress": ("stress", "dead_stream", 1),
+    "dead-breath": ("respiratory_rate", "dead_stream", 1),
     "duplicate-blocks": ("heart_rate", "exact_duplicate", 100),
     "unsorted": ("continuous_glucose_monitoring", "unsorted", 1),
     "nan-oxygen": ("oxygen_saturation", "nan_value", 50),
@@ -27,6 +30,8 @@ COUNTED = {
     "blank-activity": ("physical_activity", "blank_value", 50),
     "zero-length": ("physical_activity", "zero_length_interval", 50),
     "duplicate-nights": ("sleep", "exact_duplicate", 20),
+    "overlapping-nights": ("sleep", "overlapping_interval", 10),
+    "night-holes": ("sleep", "unknown_label", 1),
     "unknown-stages": ("sleep", "unknown_label", 3),
     "empty-sleep": ("sleep", "empty_stream", 1),
     "low-high": ("continuous_glucose_monitoring", "low_reading", 3),
@@ -39,6 +44,10 @@ REASONS = {
     "empty-sleep": "fewer than 3 sleep nights",
     "sparse-glucose": "fewer than 3 glucose days",
     "missing-stress": "no mean_stress",
+    "dead-stress": "no mean_stress",
+    "dead-breath": "no respiration_rate_bpm",
+    "missing-breath": "no respiration_rate_bpm",
+    "missing-calories": "no active_calories_kcal",
     "survey-sentinels": "no paid5_score",
 }
 GLUCOSE = {
@@ -50,9 +59,12 @@ AN_HOUR = GLUCOSE | {
     "sleep_hours": 0.26, "sleep_efficiency_pct": 3.0, "awake_pct": 3.0, "deep_sleep_pct": 4.0, "rem_sleep_pct": 4.0,
     "light_sleep_pct": 4.0, "sedentary_min_per_day": 21.0,
 }  # fmt: skip
+SLEEP = ("sleep_efficiency_pct", "awake_pct", "deep_sleep_pct", "rem_sleep_pct", "light_sleep_pct")
 # How far features may be from those without the quirk, where something real is lost; all others must be equal.
 BOUNDS = {
     "last-stage-dropped": {"sleep_efficiency_pct": 4.0, "awake_pct": 4.0},
+    "overlapping-nights": {"sleep_hours": 0.09, **dict.fromkeys(SLEEP, 1.5)},  # five minutes every second night
+    "night-holes": {"sleep_hours": 0.7, **dict.fromkeys(SLEEP, 5.0)},  # a stage of each night
     "low-high": GLUCOSE,
     "dst-duplicate": AN_HOUR,
     "dst-gap": AN_HOUR,
@@ -144,9 +156,17 @@ def test_others_are_as_they_were(plain, quirky):
     np.testing.assert_array_equal(features(plain[1], SPARED), features(read, SPARED))
 
 
-def test_groups_by_another_name_are_the_same(plain, quirky):
+def test_groups_are_as_they_were(plain, quirky):
     _, _, read = quirky
     assert read.people["study_group"].tolist() == plain[1].people["study_group"].tolist()
+
+
+def test_the_other_name_of_a_group_is_read_as_its_usual_one(tmp_path):
+    cohort = make_cohort(2, seed=2, days=2)
+    assert 3 in cohort.people.group
+    written = write_release(cohort, tmp_path, 3, ["insulin-alias"])
+    assert "\tinsulin_controlled\t" in (written.root / "participants.tsv").read_text()
+    assert collect(tmp_path, None).people["study_group"].tolist() == [STUDY_GROUPS[g] for g in cohort.people.group]
 
 
 def test_only_mixed_releases_are_a_problem(quirky):
@@ -167,8 +187,9 @@ def test_all_quirks_at_once_leave_people_who_can_be_used(tmp_path, release):
     cohort = make_cohort(14, seed=2, days=4)
     written = write_release(cohort, tmp_path, release, ["all"])
     assert set(written.injected) == set(QUIRKS)
-    hit = {name for name, people in written.injected.items() if people}
-    assert len(hit) > len(QUIRKS) - 4  # few people: not every excluding quirk finds one
+    missed = {name for name, people in written.injected.items() if not people}
+    assert all(QUIRKS[name].effect == "excludes" for name in missed)  # few people: not every one of these finds one
+    assert any(QUIRKS[name].effect == "excludes" for name in set(QUIRKS) - missed)
     read = collect(tmp_path, None)
     frame = read.people
     stress, implied = frame[LABEL].to_numpy(), implied_features(cohort)[LABEL]

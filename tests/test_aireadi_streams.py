@@ -199,6 +199,33 @@ def test_lengths_of_intervals(tmp_path):
     assert stream.sentinel.tolist() == [False, False, False, True]
 
 
+def test_lengths_that_cannot_be_are_masked(tmp_path):
+    days = 86_400
+    moves = [
+        record(ACTIVITY, stamp(0), 70, end=stamp(days), label="walking"),
+        record(ACTIVITY, stamp(days), 70, end=stamp(2 * days + 1), label="walking"),
+    ]
+    stream = read(tmp_path, ACTIVITY, moves)
+    assert stream.sentinel.tolist() == [False, True]
+    assert stream.quirks == {Quirk.LONG_ACTIVITY: 1}
+    stages = [
+        record(SLEEP, stamp(0), None, end=stamp(3600), label="light"),
+        record(SLEEP, stamp(3600), None, end=stamp(400 * days), label="deep"),
+    ]
+    stream = read(tmp_path, SLEEP, stages)
+    assert stream.sentinel.tolist() == [False, True]
+    assert stream.quirks == {Quirk.IMPLAUSIBLE_VALUE: 1}
+
+
+@pytest.mark.parametrize(
+    "odd", ["0001-01-01T00:00:00Z", "1989-12-31T00:00:00Z", "2040-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+)
+def test_times_that_cannot_be_are_dropped_and_counted(tmp_path, odd):
+    stream = read(tmp_path, HR, [*points(HR, [70, 71]), record(HR, odd, 72)])
+    assert stream.values.tolist() == [70, 71]
+    assert stream.quirks == {Quirk.IMPLAUSIBLE_TIME: 1}
+
+
 def test_records_out_of_order_are_sorted(tmp_path):
     stream = read(tmp_path, HR, points(HR, [70, 71, 72])[::-1])
     assert stream.values.tolist() == [70, 71, 72]

@@ -27,6 +27,8 @@ RESTING_PERCENTILE = 5.0
 RESPIRATION_RANGE_BPM = (4.0, 40.0)
 OXYGEN_RANGE_PCT = (70.0, 100.0)
 STRESS_RANGE = (0.0, 100.0)
+LEAST_STRESS_HOURS = 10  # as for wear: else one reading could be a day's mean, and a label
+LONGEST_ACTIVITY_SECONDS = 86_400
 NIGHT_GAP_SECONDS = 90 * 60
 NIGHT_RANGE_SECONDS = (4 * 3600, 14 * 3600)
 
@@ -109,7 +111,10 @@ COLUMNS: tuple[Column, ...] = (
     Column("respiration_rate_bpm", "breaths/min", "breath", "mean of the day's respiratory rates from 4 to 40"),
     Column("oxygen_saturation_pct", "%", "breath", "mean of the day's oxygen saturations from 70 to 100"),
     Column(
-        "mean_stress", "0-100", "stress", "mean of the day's stress scores from 0 to 100: the label, never a feature"
+        "mean_stress",
+        "0-100",
+        "stress",
+        "mean of the day's stress scores from 0 to 100, if they stand in at least 10 clock hours: the label, never a feature",
     ),
     Column("glucose_days", "days", "glucose", "local days with at least 202 of 288 readings", daily=False),
     Column(

@@ -11,16 +11,18 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from sensecf_bench.datasets.aireadi.catalogue import LONGEST_ACTIVITY_SECONDS
 from sensecf_bench.datasets.aireadi.columns import ABSENT, Column, Columns
 from sensecf_bench.datasets.aireadi.identifiers import CENTRAL, PACIFIC, person_key
 from sensecf_bench.datasets.aireadi.kinds import LAYOUT, KindLayout, StreamKind
 from sensecf_bench.datasets.aireadi.quirks import Quirk
-from sensecf_bench.datasets.aireadi.times import UNREADABLE
+from sensecf_bench.datasets.aireadi.times import UNREADABLE, seconds_of
 
 SLEEP_STAGES = ("awake", "light", "deep", "rem")
 BEYOND_RANGE = ("", "Low", "High")
 BEYOND = {"low": Quirk.LOW_READING, "high": Quirk.HIGH_READING}
 TIMEZONES = {"pst": PACIFIC, "cst": CENTRAL}  # labels of civil time, daylight saving included
+EARLIEST, AFTER_LATEST = seconds_of(["2020-01-01T00:00:00Z", "2040-01-01T00:00:00Z"]).tolist()  # collected from 2023 on
 
 # Why a record is masked, as a small number; 0 for a measurement.
 STATES: tuple[Quirk | None, ...] = (
@@ -35,6 +37,7 @@ STATES: tuple[Quirk | None, ...] = (
     Quirk.UNEXPECTED_UNIT,
     Quirk.UNKNOWN_LABEL,
     Quirk.NEGATIVE_LENGTH,
+    Quirk.LONG_ACTIVITY,
     Quirk.CONFLICTING_TIME,
 )
 CODE = {quirk: np.int8(code) for code, quirk in enumerate(STATES)}
@@ -72,11 +75,15 @@ def judged(columns: Columns, kind: StreamKind, quirks: Counter[Quirk]) -> tuple[
     if not readable.all():
         quirks[Quirk.UNREADABLE_TIME] += int((~readable).sum())
         records = records.take(readable)
+    plausible = _between(records.times, EARLIEST, AFTER_LATEST) & _between(records.ends, EARLIEST, AFTER_LATEST)
+    if not plausible.all():
+        quirks[Quirk.IMPLAUSIBLE_TIME] += int((~plausible).sum())
+        records = records.take(plausible)
     records = _without_repeats(_ascending(records, quirks), quirks)
     if layout.instant:
         records = _without_conflicts(records)
     elif columns.ends is not None:
-        records = _intervals(records, quirks)
+        records = _intervals(records, quirks, longest=LONGEST_ACTIVITY_SECONDS if kind is StreamKind.ACTIVITY else None)
     for quirk, count in zip(STATES, np.bincount(records.states, minlength=len(STATES)), strict=True):
         if quirk is not None:
             quirks[quirk] += int(count)
@@ -103,6 +110,7 @@ def _judge_each(columns: Columns, kind: StreamKind, layout: KindLayout) -> tuple
         unvalued = np.array([value is ABSENT for value in columns.values.distinct], dtype=bool)[columns.values.codes]
         values = np.where(unvalued, _hours(columns.starts, ends), values)
         states[unvalued] = np.where(stage[unvalued], MEASUREMENT, CODE[Quirk.UNKNOWN_LABEL])
+        states[unvalued & (values > layout.plausible[1])] = CODE[Quirk.IMPLAUSIBLE_VALUE]
     return Records(columns.starts, ends, values, states, labels.astype(np.int16)), names
 
 
@@ -190,12 +198,19 @@ def _without_conflicts(records: Records) -> Records:
     return replace(records, states=states, labels=labels)
 
 
-def _intervals(records: Records, quirks: Counter[Quirk]) -> Records:
+def _between(times: NDArray[np.int64], first: int, end: int) -> NDArray[np.bool_]:
+    return (times >= first) & (times < end)
+
+
+def _intervals(records: Records, quirks: Counter[Quirk], longest: int | None) -> Records:
     lengths = records.ends - records.times
     quirks[Quirk.ZERO_LENGTH] += int((lengths == 0).sum())
     latest_end = np.maximum.accumulate(records.ends) if len(records.ends) else records.ends
     quirks[Quirk.OVERLAPPING] += int((records.times[1:] < latest_end[:-1]).sum())
-    return replace(records, states=np.where(lengths < 0, CODE[Quirk.NEGATIVE_LENGTH], records.states))
+    states = np.where(lengths < 0, CODE[Quirk.NEGATIVE_LENGTH], records.states)
+    if longest is not None:
+        states = np.where(lengths > longest, CODE[Quirk.LONG_ACTIVITY], states)
+    return replace(records, states=states)
 
 
 def header_facts(header: object, quirks: Counter[Quirk]) -> HeaderFacts:

@@ -77,13 +77,16 @@ def read_clinical(tables: Mapping[str, Path | None]) -> Clinical:
             problems.append(f"clinical_data/{table}.csv: not in this download")
             continue
         wanted = {key: item for item in (*ITEMS.values(), *PARTS.values()) if item.table == table for key in item.keys}
+        mistakes: Counter[str] = Counter()
         try:
-            for person, key, value, unit in _rows(path, table, wanted, quirks):
-                number = _possible(value, unit, wanted[key], quirks, f"{table}.{key}")
+            for person, key, value, unit in _rows(path, table, wanted, mistakes):
+                number = _possible(value, unit, wanted[key], quirks, mistakes, f"{table}.{key}")
                 if number is not None:
                     answers.setdefault((person, key), []).append(number)
         except DataError as error:
             problems.append(error.message)
+        problems += [f"{path}: {count:,} × {what}; left out" for what, count in mistakes.items()]
+        quirks += mistakes
     return Clinical(_features(answers), quirks, tuple(problems))
 
 
@@ -113,8 +116,13 @@ def _parts(person: str, feature: str, answers: Mapping[tuple[str, str], Sequence
     return None if np.isnan(total) else total
 
 
-def _possible(value: str, unit: str, item: Item, quirks: Counter[str], name: str) -> float | None:
-    """The number of an answer, or None (and a count under its reason) where it is none."""
+def _possible(
+    value: str, unit: str, item: Item, quirks: Counter[str], mistakes: Counter[str], name: str
+) -> float | None:
+    """The number of an answer, or None (and a count under its reason) where it is none.
+
+    People who gave no answer are among the release's `quirks`; what cannot be right is among `mistakes`.
+    """
     low, high = item.possible
     try:
         number = float(value)
@@ -125,18 +133,18 @@ def _possible(value: str, unit: str, item: Item, quirks: Counter[str], name: str
     elif item.survey and number in SURVEY_SENTINELS and not low <= number <= high:
         quirks[f"{name}: not answered"] += 1
     elif unit.strip().lower() in WRONG_UNITS:
-        quirks[f"{name}: in {unit.strip()}"] += 1
+        mistakes[f"{name}: in {unit.strip()}"] += 1
     elif item.survey and not number.is_integer():
-        quirks[f"{name}: no whole number"] += 1
+        mistakes[f"{name}: no whole number"] += 1
     elif not low <= number <= high:
-        quirks[f"{name}: outside [{low:g}, {high:g}]"] += 1
+        mistakes[f"{name}: outside [{low:g}, {high:g}]"] += 1
     else:
         return number
     return None
 
 
 def _rows(
-    path: Path, table: str, wanted: Mapping[str, Item], quirks: Counter[str]
+    path: Path, table: str, wanted: Mapping[str, Item], mistakes: Counter[str]
 ) -> Iterator[tuple[str, str, str, str]]:
     """Person, key, value and unit of the wanted items."""
     import pyarrow as pa
@@ -144,7 +152,7 @@ def _rows(
 
     names = ("person_id", f"{table}_source_value", "value_as_number", "unit_source_value")
     keys = pa.array(list(wanted), pa.string())
-    for batch in _batches(path, names, quirks):
+    for batch in _batches(path, names, mistakes):
         first = pc.list_element(pc.split_pattern(batch[names[1]], ","), 0)
         chosen = batch.filter(pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(first)), value_set=keys))
         people, sources, values, units = (chosen[name].to_pylist() for name in names)
@@ -152,13 +160,13 @@ def _rows(
             yield person_key(person), item_key(source), value, unit or ""
 
 
-def _batches(path: Path, columns: Sequence[str], quirks: Counter[str]) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, columns: Sequence[str], mistakes: Counter[str]) -> Iterator[pa.RecordBatch]:
     """The columns by name, as text, a block at a time, whatever index columns stand before them. Raises DataError."""
     import pyarrow as pa
     from pyarrow import csv
 
     def skip(row: csv.InvalidRow) -> str:
-        quirks[f"{path.stem}: row with {row.actual_columns} fields instead of {row.expected_columns}"] += 1
+        mistakes[f"{path.stem}: row with {row.actual_columns} fields instead of {row.expected_columns}"] += 1
         return "skip"
 
     try:

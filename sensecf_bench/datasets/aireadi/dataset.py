@@ -105,8 +105,15 @@ class Aireadi(Dataset):
             ids=tuple(frame.index),
             classes=CLASSES,
             undesired=UNDESIRED,
-            source=f"{'SYNTHETIC files in the layout of ' if synthetic else ''}AI-READI release {release.number}"
-            f"{' (mini)' if release.mini else ''}; {excluded}",
+            source="; ".join(
+                [
+                    f"{'SYNTHETIC files in the layout of ' if synthetic else ''}AI-READI release {release.number}"
+                    f"{' (mini)' if release.mini else ''}",
+                    excluded,
+                    *self._dealt_because(frame[SPLIT]),
+                    *_told(len(collected.problems)),
+                ]
+            ),
             licence="synthetic" if synthetic else "AI-READI licence: not to be passed on",
             people=tuple(frame["person_id"]),
             recommended=tuple(frame[SPLIT]),
@@ -128,6 +135,14 @@ class Aireadi(Dataset):
             validation, test = np.flatnonzero(parts == "val"), np.flatnonzero(parts == "test")
             return Split(np.flatnonzero(~np.isin(parts, ("val", "test"))), validation, test)
         return self._dealt(table, seed)
+
+    def _dealt_because(self, parts: pd.Series[str]) -> list[str]:
+        nobody = [part for part in PARTS if part not in set(parts)]
+        if self.options.split == "seeded" or not nobody:
+            return []
+        return [
+            f"the release recommends none of them for {' and '.join(nobody)}, so the seed deals people 60 / 20 / 20"
+        ]
 
     def _dealt(self, table: ReleaseTable, seed: int) -> Split:
         from sensecf_bench.datasets.aireadi.task import high_stress
@@ -174,6 +189,11 @@ def in_words(judged: Eligibility, unit: str) -> str:
     plural = "people" if unit == "person" else "person-days"
     lacking = "; ".join(f"{count} have {reason}" for reason, count in judged.counts().items())
     return f"{kept} of {asked} {plural} are complete{f' (of the others, {lacking})' if lacking else ''}"
+
+
+def _told(problems: int) -> list[str]:
+    many = f"{problems} problem{'s' * (problems > 1)} in the files"
+    return [f"{many}: see `sensecf-bench data aireadi check`"] if problems else []
 
 
 def _refuse_constant(frame: pd.DataFrame, schema: FeatureSchema) -> None:

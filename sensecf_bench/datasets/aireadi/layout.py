@@ -16,7 +16,16 @@ from sensecf_bench.datasets.aireadi.kinds import LAYOUT, StreamKind
 from sensecf_bench.datasets.aireadi.manifests import Manifest
 from sensecf_bench.datasets.aireadi.participants_table import Person
 from sensecf_bench.datasets.aireadi.problems import Problem, Trouble
-from sensecf_bench.datasets.aireadi.roots import CLINICAL, DATATYPES, datatype_folders, find_root, subfolders
+from sensecf_bench.datasets.aireadi.roots import (
+    CLINICAL,
+    DATATYPES,
+    datatype_folders,
+    find_root,
+    is_file,
+    is_folder,
+    subfolders,
+)
+from sensecf_bench.datasets.aireadi.synthetic_mark import is_synthetic
 from sensecf_bench.errors import DataError
 
 FOLDER_ALIASES = {StreamKind.CALORIES: ("physical_activity_cal",)}  # as the documentation prints it
@@ -43,14 +52,14 @@ class Release:
         doi, clue = versions.described(root)
         people: dict[str, Person] | None = None
         table = root / participants_table.FILE
-        if table.is_file():
+        if is_file(table) and _size(table) > 0:
             people, id_column, wrong = participants_table.read_participants(table)
             problems += wrong
             clues.append(versions.Clue(table, versions.OF_ID_COLUMN[id_column]))
         listed = _manifests(root, problems)
         found = _found(root, problems)
         if people is None:
-            what = "is missing; everybody with a file is taken for a participant, without age, group or split"
+            what = f"{'has zero bytes' if is_file(table) else 'is missing'}; everybody with a file is taken for a participant, without age, group or split"
             problems.append(Problem(Trouble.NO_PARTICIPANTS_TABLE, table, what))
             people = {person: Person(person) for person in sorted(found)}
         _unknown(found, people, problems)
@@ -62,13 +71,14 @@ class Release:
             wrote = " or ".join(map(str, sorted(other.releases))) or "no"
             what = f"is of release {wrote}, the folder of release {number}; releases must not be mixed"
             problems.append(Problem(Trouble.MIXED_RELEASES, other.path, what))
-        mini = number == 3 and (doi == versions.MINI_DOI or (doi is None and len(people) == versions.MINI_SIZE))
+        like_mini = doi is None and len(people) == versions.MINI_SIZE and not is_synthetic(root)
+        mini = number == 3 and (doi == versions.MINI_DOI or like_mini)
         return cls(root, number, mini, people, files, tuple(problems))
 
     def table(self, name: str) -> Path | None:
         """The CSV file of a clinical table such as `measurement`, if it is there."""
         paths = (folder / f"{name}.csv" for folder in datatype_folders(self.root, CLINICAL))
-        return next((path for path in paths if path.is_file()), None)
+        return next((path for path in paths if is_file(path)), None)
 
 
 def _manifests(root: Path, problems: list[Problem]) -> list[Manifest]:
@@ -79,7 +89,7 @@ def _manifests(root: Path, problems: list[Problem]) -> list[Manifest]:
             problems.append(Problem(Trouble.NO_DATATYPE, root / datatype, "is not in this download"))
             continue
         paths = [folder / manifests.FILE for folder in folders]
-        path = next((path for path in paths if path.is_file()), None)
+        path = next((path for path in paths if is_file(path)), None)
         if path is None:
             what = "is missing; files are found by their names alone"
             problems.append(Problem(Trouble.NO_MANIFEST, paths[0], what))
@@ -98,8 +108,8 @@ def _found(root: Path, problems: list[Problem]) -> Files:
     for kind, layout in LAYOUT.items():
         for folder in _folders_of_people(root, kind, problems):
             person = person_key(folder.name)
-            names = (f"{name}_{layout.suffix}.json" for name in (folder.name, person))
-            path = next((folder / name for name in names if (folder / name).is_file()), None)
+            names = dict.fromkeys(f"{name}_{layout.suffix}.json" for name in (folder.name, person))
+            path = next((folder / name for name in names if _is_there(folder / name, problems)), None)
             if path is not None:
                 found.setdefault(person, {}).setdefault(kind, path)
     return found
@@ -113,13 +123,21 @@ def _folders_of_people(root: Path, kind: StreamKind, problems: list[Problem]) ->
 
 
 def _subfolders(folder: Path, problems: list[Problem]) -> list[Path]:
-    if not folder.is_dir():
+    if not is_folder(folder):
         return []
     try:
         return subfolders(folder)
     except DataError as error:
         problems.append(Problem(Trouble.UNREADABLE, folder, error.message.removeprefix(f"{folder}: ")))
         return []
+
+
+def _is_there(path: Path, problems: list[Problem]) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        problems.append(Problem(Trouble.UNREADABLE, path, f"cannot be looked at: {error.strerror}"))
+        return False
 
 
 def _unknown(found: Files, people: Mapping[str, Person], problems: list[Problem]) -> None:
@@ -138,7 +156,7 @@ def _files_of(
     for manifest in listed:
         for kind, name in manifest.listed.get(person, {}).items():
             path = _inside(root, name)
-            if path is not None and path.is_file():
+            if path is not None and is_file(path):
                 files[kind] = path
             elif name is not None and kind not in found:
                 what = f"{kind} of {person} is in the manifest and not in this folder: the copy is incomplete"

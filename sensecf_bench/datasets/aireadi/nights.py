@@ -51,7 +51,7 @@ def nightly_sleep(stream: Stream, local: LocalTime) -> tuple[Integers, dict[str,
     """
     usable = ~stream.sentinel & (stream.ends > stream.times)
     names = tuple(stream.label_names)
-    if not set(names) & set(ASLEEP):
+    if names == ("",):
         return _unstaged(stream, usable, local)
     stages = Intervals.apart(stream.times[usable], stream.ends[usable], stream.labels[usable])
     if not len(stages.starts):

@@ -26,6 +26,7 @@ _TELLING = {
     Quirk.IMPLAUSIBLE_VALUE: "values that are physically impossible (is the unit the release's?); left out",
     Quirk.UNREADABLE_VALUE: "values that cannot be read; left out",
     Quirk.UNREADABLE_TIME: "records without a time; left out",
+    Quirk.IMPLAUSIBLE_TIME: "records from before 2020 or after 2039; left out",
     Quirk.NOT_A_RECORD: "entries that are no records; left out",
 }
 
@@ -42,7 +43,7 @@ class Participant:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """What is kept of a participant. `records` and `quirks` count by stream; `problems` name files that cannot be used."""
+    """What is kept of a participant. `records` counts what was used, `quirks` what was met, by stream; `problems` name files that cannot be used."""
 
     person_id: str
     key: str
@@ -74,7 +75,8 @@ def summarise(participant: Participant) -> Summary:
     from sensecf_bench.datasets.aireadi.local_time import LocalTime
 
     key = key_of(participant)  # before reading: a file that changes meanwhile is read again next time
-    streams, problems, zone = {}, [], participant.zone
+    streams, problems, quirks = {}, [], {}
+    zone: str | None = None
     for kind, path in sorted(participant.files.items()):
         try:
             stream = read_stream(path, kind, release=participant.release)
@@ -84,13 +86,18 @@ def summarise(participant: Participant) -> Summary:
         except OSError as error:
             problems.append(f"{path}: {error.strerror}")
             continue
+        quirks[str(kind)] = {str(quirk): count for quirk, count in stream.quirks.items()}
         if stream.person_id not in (None, participant.person_id):
             problems.append(f"{path}: its header names another person; left out")
             continue
         problems += [f"{path}: {stream.quirks[q]:,} {what}" for q, what in _TELLING.items() if stream.quirks.get(q)]
-        zone = stream.timezone or zone
+        zone = zone or stream.timezone
+        if stream.timezone not in (None, zone):
+            problems.append(
+                f"{path}: its header names another time zone than this person's other files; {zone} is used"
+            )
         streams[kind] = stream
-    local = LocalTime(ZoneInfo(zone))
+    local = LocalTime(ZoneInfo(zone or participant.zone))
     days = daily_features(streams, local)
     return Summary(
         person_id=participant.person_id,
@@ -98,7 +105,7 @@ def summarise(participant: Participant) -> Summary:
         features=person_features(streams, days, local),
         days=days,
         records={str(kind): len(stream) for kind, stream in streams.items()},
-        quirks={str(kind): {str(q): n for q, n in stream.quirks.items()} for kind, stream in streams.items()},
+        quirks=quirks,
         problems=tuple(problems),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from sensecf_bench.errors import DataError
 FILE = "participants.tsv"
 GROUP_ALIASES = {"insulin_controlled": "insulin_dependent"}
 SPLITS = ("train", "val", "test")
+BLANK = " \x00"  # NUL bytes are what a download that broke off may leave of a line
 AGES = (18, 120)  # years; outside, the cell is a mistake
 
 
@@ -49,14 +49,14 @@ def table_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, str
         raise DataError(f"{path}: cannot be read: {error.strerror}", "check that the download is complete") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is no UTF-8 text at byte {error.start:,}", "download the file again") from None
-    lines = csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    columns = [name.strip() for name in next(lines, [])]
+    header, *lines = text.splitlines() or [""]
+    columns = [name.strip() for name in header.split("\t")]
 
     def rows() -> Iterator[tuple[int, dict[str, str]]]:
-        for cells in lines:
-            if any(cell.strip() for cell in cells):
-                values = ("" if cell.strip() == "None" else cell.strip() for cell in cells)
-                yield lines.line_num, dict(zip(columns, values, strict=False))
+        for number, line in enumerate(lines, start=2):
+            if line.strip():
+                cells = [cell.strip(BLANK) for cell in line.split("\t")]  # the csv module refuses long lines
+                yield number, dict(zip(columns, ("" if cell == "None" else cell for cell in cells), strict=False))
 
     return columns, rows()
 

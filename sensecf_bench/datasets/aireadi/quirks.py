@@ -17,6 +17,7 @@ class Quirk(StrEnum):
     DEAD_STREAM = "dead_stream"
     NOT_A_RECORD = "not_a_record"
     UNREADABLE_TIME = "unreadable_time"
+    IMPLAUSIBLE_TIME = "implausible_time"
     UNREADABLE_VALUE = "unreadable_value"
     NOT_A_READING = "not_a_reading"
     UNEXPECTED_UNIT = "unexpected_unit"
@@ -30,6 +31,7 @@ class Quirk(StrEnum):
     UNSORTED = "unsorted"
     EXACT_DUPLICATE = "exact_duplicate"
     CONFLICTING_TIME = "conflicting_time"
+    LONG_ACTIVITY = "long_activity"
     ZERO_LENGTH = "zero_length_interval"
     NEGATIVE_LENGTH = "negative_length_interval"
     OVERLAPPING = "overlapping_interval"
@@ -45,6 +47,7 @@ MEANING: dict[Quirk, str] = {
     Quirk.DEAD_STREAM: "the file holds records, and not one of them is a measurement",
     Quirk.NOT_A_RECORD: "an entry is not a JSON object; dropped",
     Quirk.UNREADABLE_TIME: "a record without a time that can be read; dropped",
+    Quirk.IMPLAUSIBLE_TIME: "a record from before 2020 or after 2039, such as 1989-12-31, where the device's clock begins; dropped",
     Quirk.UNREADABLE_VALUE: "a value that is neither a number nor a known word; masked",
     Quirk.NOT_A_READING: "a glucose event other than an estimated glucose value; dropped",
     Quirk.UNEXPECTED_UNIT: "a value in another unit than the release's; masked",
@@ -58,6 +61,7 @@ MEANING: dict[Quirk, str] = {
     Quirk.UNSORTED: "the records do not ascend in time; sorted (counted once a file)",
     Quirk.EXACT_DUPLICATE: "a record that repeats another exactly; dropped",
     Quirk.CONFLICTING_TIME: "a reading at a second that has another, different reading too; both masked",
+    Quirk.LONG_ACTIVITY: "an activity of more than a day, as a watch without power leaves; masked, and its minutes are nobody's",
     Quirk.ZERO_LENGTH: "an interval that ends when it begins; kept",
     Quirk.NEGATIVE_LENGTH: "an interval that ends before it begins; masked",
     Quirk.OVERLAPPING: "an interval that begins before an earlier one has ended; kept",

@@ -19,8 +19,8 @@ def find_root(folder: Path) -> Path:
 
     A copy without participants.tsv is known by its datatype folders. Raises DataError where there is none, or several.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: is no folder" if folder.exists() else f"{folder}: there is no such folder", FIX)
+    if not is_folder(folder):
+        raise DataError(f"{folder}: is no folder" if is_file(folder) else f"{folder}: there is no such folder", FIX)
     for looks_right in (_has_participants, _has_datatypes):
         for candidates in _levels(folder):
             found = [candidate for candidate in candidates if looks_right(candidate)]
@@ -35,7 +35,7 @@ def find_root(folder: Path) -> Path:
 def datatype_folders(root: Path, datatype: str) -> list[Path]:
     """The folder of a datatype, and the one of the same name inside it that some copies have; those that exist."""
     folder = root / datatype
-    return [candidate for candidate in (folder, folder / datatype) if candidate.is_dir()]
+    return [candidate for candidate in (folder, folder / datatype) if is_folder(candidate)]
 
 
 def _levels(folder: Path) -> list[list[Path]]:
@@ -44,9 +44,24 @@ def _levels(folder: Path) -> list[list[Path]]:
         [folder],
         [folder / "dataset"],
         [folder / "dataset" / "dataset"],
-        [child / "dataset" for child in below if child.name != "dataset"],
-        [child for child in below if child.name != "dataset"],
+        [place for child in below if child.name != "dataset" for place in (child, child / "dataset")],
     ]
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that can be looked into; a path that may not be looked at is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; a path that may not be looked at is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -59,8 +74,8 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def _has_participants(folder: Path) -> bool:
-    return (folder / FILE).is_file()
+    return is_file(folder / FILE)
 
 
 def _has_datatypes(folder: Path) -> bool:
-    return any((folder / datatype).is_dir() for datatype in (*DATATYPES, CLINICAL))
+    return any(is_folder(folder / datatype) for datatype in (*DATATYPES, CLINICAL))

@@ -120,7 +120,9 @@ class FeatureStore:
 
 
 def _key_of_tables(tables: Mapping[str, Path | None]) -> str:
-    digest = hashlib.sha256((Path(__file__).parent / "clinical.py").read_bytes())
+    digest = hashlib.sha256()
+    for module in ("clinical", "identifiers"):
+        digest.update((Path(__file__).parent / f"{module}.py").read_bytes())
     for name, path in tables.items():
         status = path.stat() if path is not None else None
         digest.update(f"\x1f{name} {status and (status.st_size, status.st_mtime_ns)}".encode())

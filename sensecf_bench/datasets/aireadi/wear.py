@@ -13,7 +13,9 @@ import numpy as np
 from sensecf_bench.datasets.aireadi.by_day import ByDay, onto
 from sensecf_bench.datasets.aireadi.catalogue import (
     HEART_RATE_RANGE_BPM,
+    LEAST_STRESS_HOURS,
     LEAST_WORN_HOURS,
+    LONGEST_ACTIVITY_SECONDS,
     OXYGEN_RANGE_PCT,
     RESPIRATION_RANGE_BPM,
     RESTING_PERCENTILE,
@@ -54,8 +56,7 @@ def worn_days(streams: Mapping[StreamKind, Stream], local: LocalTime) -> Integer
     if heart is None:
         return np.zeros(0, dtype=np.int64)
     seconds, _ = _within(heart, HEART_RATE_RANGE_BPM, local)
-    hours = np.unique(seconds // HOUR)
-    by_day = ByDay.of(hours * HOUR // DAY)
+    by_day = _hours_by_day(seconds)
     inner = np.ones(len(by_day.names), dtype=np.bool_)
     inner[:1] = inner[-1:] = False
     worn: Integers = by_day.names[inner & (by_day.counts >= LEAST_WORN_HOURS)]
@@ -70,6 +71,10 @@ def daily_wear(streams: Mapping[StreamKind, Stream], worn: Integers, local: Loca
             seconds, values = _within(streams[kind], limits, local)
             by_day = ByDay.of(seconds // DAY)
             columns[name] = onto(worn, by_day.names, by_day.mean(values))
+            if kind == StreamKind.STRESS:
+                hours = _hours_by_day(seconds)
+                enough = hours.names[hours.counts >= LEAST_STRESS_HOURS]
+                columns[name][~np.isin(worn, enough)] = np.nan
             if kind == StreamKind.HEART_RATE:
                 resting = by_day.percentile(values, RESTING_PERCENTILE)
                 columns["resting_heart_rate_bpm"] = onto(worn, by_day.names, resting)
@@ -82,6 +87,11 @@ def daily_wear(streams: Mapping[StreamKind, Stream], worn: Integers, local: Loca
     return columns
 
 
+def _hours_by_day(seconds: Integers) -> ByDay:
+    """The clock hours that have a measurement, by day; `seconds` are local."""
+    return ByDay.of(np.unique(seconds // HOUR) * HOUR // DAY)
+
+
 def _within(stream: Stream, limits: tuple[float, float], local: LocalTime) -> tuple[Integers, Numbers]:
     """Local seconds and values of the measurements within limits."""
     low, high = limits
@@ -90,7 +100,8 @@ def _within(stream: Stream, limits: tuple[float, float], local: LocalTime) -> tu
 
 
 def _activity(stream: Stream, worn: Integers, local: LocalTime) -> dict[str, Numbers]:
-    intervals = Intervals.apart(stream.times, stream.ends, stream.labels)
+    short = stream.ends - stream.times <= LONGEST_ACTIVITY_SECONDS
+    intervals = Intervals.apart(stream.times[short], stream.ends[short], stream.labels[short])
     days, seconds, whose = _split_at_midnight(local.seconds(intervals.starts), local.seconds(intervals.ends))
     recorded = ByDay.of(days)
     columns = {}

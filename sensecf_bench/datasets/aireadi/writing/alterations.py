@@ -65,6 +65,16 @@ def dead_sensor(recording: Recording, rng: Generator) -> Recording:
     )
 
 
+def dead(stream: str, value: float) -> Alter:
+    """One sensor wrote nothing but `value`, while the others measured."""
+
+    def alter(recording: Recording, rng: Generator) -> Recording:
+        samples = getattr(recording, stream)
+        return replace(recording, **{stream: Samples(samples.times, np.full(len(samples), value))})
+
+    return alter
+
+
 def copied_blocks(recording: Recording, rng: Generator) -> Recording:
     def copied(samples: Samples | None) -> Samples | None:
         if samples is None:
@@ -147,6 +157,29 @@ def unknown_stages(recording: Recording, rng: Generator) -> Recording:
 
 def last_stage_dropped(recording: Recording, rng: Generator) -> Recording:
     return replace(recording, sleep=_chained([n.take(np.arange(len(n) - 1)) for n in _nights(recording.sleep)]))
+
+
+def overlapping_nights(recording: Recording, rng: Generator) -> Recording:
+    """Every second night stands there twice, the copy five minutes late, so that it is no exact duplicate."""
+    parts: list[Spans] = []
+    for k, night in enumerate(_nights(recording.sleep)):
+        late = Spans(night.starts + 300, night.ends + 300, night.names, night.values)
+        parts += [night] if k % 2 else [night, late]
+    return replace(recording, sleep=_chained(parts))
+
+
+def night_holes(recording: Recording, rng: Generator) -> Recording:
+    """The stage in the middle of a night is unknown in every second night, and missing in the others."""
+    parts: list[Spans] = []
+    for k, night in enumerate(_nights(recording.sleep)):
+        middle = len(night) // 2
+        if k % 2:
+            parts.append(night.take(np.arange(len(night)) != middle))
+        else:
+            names = night.names.copy()
+            names[middle] = STAGES.index("unknown")
+            parts.append(replace(night, names=names))
+    return replace(recording, sleep=_chained(parts))
 
 
 def empty_sleep(recording: Recording, rng: Generator) -> Recording:
