@@ -25,8 +25,7 @@ import numpy as np
 from sensecf_bench.augmentation.controls import CONTROLS
 from sensecf_bench.augmentation.material import Impossible, Reduced
 from sensecf_bench.augmentation.scarcity import Scarcity, Scenario, retained
-from sensecf_bench.augmentation.scores import settled
-from sensecf_bench.contracts import Dataset, Generator, Table
+from sensecf_bench.contracts import Dataset, Generator, Table, settled
 from sensecf_bench.queries import QueryBatch, query_seed
 from sensecf_bench.registry import discover
 from sensecf_bench.schema import QUERY_ID, FeatureSchema

@@ -51,6 +51,7 @@ __all__ = [
 
 Access = Literal["label", "probability", "training-data", "gradient"]
 TIERS: tuple[Access, ...] = ("label", "probability", "training-data", "gradient")  # each includes those before it
+PROBABILITY_DIGITS = 12  # to which two probabilities are compared
 
 
 class PluginOptions(BaseModel):
@@ -235,6 +236,17 @@ def classes_of(probabilities: Matrix) -> Classes:
     """The class a classifier decides for: the more probable one, class 0 on a tie."""
     winner: Classes = np.argmax(probabilities, axis=1).astype(np.int64)
     return winner
+
+
+def settled(probability: Matrix) -> Matrix:
+    """The same probabilities to `PROBABILITY_DIGITS` digits, of any shape.
+
+    A classifier that has learnt nothing says the same of everybody, up to rounding; ranking people by that rounding would be
+    an AUC of anything. These are ties, and its AUC is a half.
+    """
+    fraction, exponent = np.frexp(probability)
+    kept: Matrix = np.ldexp(np.round(fraction, PROBABILITY_DIGITS), exponent)
+    return kept
 
 
 class Generator(Plugin, ABC):

@@ -11,6 +11,7 @@ from strategies import tables
 from sensecf_bench.augmentation.controls import CONTROLS, class_weights, duplication, flipped_neighbours
 from sensecf_bench.augmentation.material import Impossible, Reduced
 from sensecf_bench.augmentation.scarcity import Scarcity, retained
+from sensecf_bench.discovery import inspection
 
 each = pytest.mark.parametrize("control", CONTROLS)
 each_table = pytest.mark.parametrize("features", TABLES.values(), ids=TABLES)
@@ -32,6 +33,7 @@ def as_set(rows):
 # -- every control -----------------------------------------------------------------------------------------------------
 def test_these_are_the_controls():
     assert list(CONTROLS) == ["duplication", "class-weights", "smote", "flipped-neighbours"]
+    assert ("none", *CONTROLS) == inspection.CONTROLS  # no generator may be called so
 
 
 @each

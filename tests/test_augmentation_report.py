@@ -207,6 +207,23 @@ def test_bold_is_a_generator_beyond_doubt_better_than_the_best_control(made, bol
     assert ("**" in page.split("### Scenario A")[1]) == bold
 
 
+@pytest.mark.parametrize(("status", "bold"), [("failed", False), ("impossible", True), ("ok", True)])
+@pytest.mark.parametrize("kind", ["control", "sentinel"])
+def test_a_control_that_crashed_is_not_beaten(kind, status, bold):
+    """Where a control is impossible nobody has it; one that failed would have stood there, and its place is empty."""
+    page = augmentation_lift(
+        document(arm("x", over_best_control=estimate(5.0, 1.0, 9.0)), arm("rival", kind, status=status, gain=0.0))
+    )
+    (row,) = [line for line in page.splitlines() if line.startswith("| x | generator") and "/" in line]
+    assert ("**" in row) == bold
+    assert ("rival failed)" in row) == (status == "failed")
+
+
+def test_a_share_of_next_to_nothing_says_so():
+    nearly = arm("x", reduced=0.7995, gain=0.01, recovered=estimate(None))
+    assert "– (next to nothing was lost)" in augmentation_lift(document(nearly))
+
+
 def test_one_failed_trial_is_enough_not_to_be_ranked():
     made = arm("x")
     made[1][1] |= {"status": "failed", "reason": "it crashed"}

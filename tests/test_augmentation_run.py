@@ -378,6 +378,18 @@ def test_failures_of_some_queries_are_told_of_an_arm_that_adds_rows(few):
     assert few_rows(few, "halfway", 0.5)["reason"] == ""
 
 
+def test_who_crashes_for_one_class_of_two_has_failed_and_adds_nothing(cohort_config, tmp_path):
+    config = cohort_config(
+        generators=("halfway", "one-sided"), augmentation={"scenarios": ("C",), "reductions": (0.5,), "seeds": (0,)}
+    )
+    part = api.run(config, tmp_path / "run").document["augmentation"]
+    (row,), (whole,) = (rows_of(part, generator=name) for name in ("one-sided", "halfway"))
+    assert (row["status"], row["added"]) == ("failed", 0)
+    assert row["reason"].startswith("of one class: every query failed; the first: raised: RuntimeError: never heard")
+    assert row["augmented"] == row["reduced"] != whole["augmented"]
+    assert whole["added"] > 0
+
+
 # -- what nobody can help ------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def ill_starred(cohort_config, tmp_path_factory):

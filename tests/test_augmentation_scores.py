@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from sensecf_bench.augmentation.scores import SCORES, scores, settled, weighted_scores
+from sensecf_bench.augmentation.scores import SCORES, scores, weighted_scores
+from sensecf_bench.contracts import settled
 
 shares = st.one_of(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), st.floats(0, 1))  # the first, for ties
 

@@ -32,6 +32,7 @@ REFUSED = {
     ),
     "connects_at_import": ("connects to example.org:443 when it is imported", MOVE),
     "connects_by_name_at_import": ("connects to example.org:80 when it is imported", MOVE),
+    "called_like_a_control": ("Smote: 'smote' is what augmentation calls a control", "choose another name"),
     "default_argument": (
         "hook sensecf_run_finished has a default value for `summary`, which pluggy then never passes",
         "write `def sensecf_run_finished(summary):`",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensecf_bench.contracts import ratio
+from sensecf_bench.contracts import ratio, settled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 SCORES = ("accuracy", "precision", "recall", "f1", "auc")
 CUT = 0.5  # a row is called positive above it
-DIGITS = 12  # to which two probabilities are compared
 
 
 def scores(truth: Mask, probability: Matrix) -> dict[str, float | None]:
@@ -49,17 +48,6 @@ def weighted_scores(truth: Mask, probabilities: Matrix, weights: Matrix) -> Matr
     for v, probability in enumerate(settled(probabilities)):
         values[v, 4] = ratio(_won(probability[truth], probability[~truth], ours, theirs), pairs)
     return values
-
-
-def settled(probability: Matrix) -> Matrix:
-    """The same probabilities to `DIGITS` digits, of any shape.
-
-    A classifier that has learnt nothing says the same of everybody, up to rounding; ranking people by that rounding would be
-    an AUC of anything. These are ties, and its AUC is a half.
-    """
-    fraction, exponent = np.frexp(probability)
-    kept: Matrix = np.ldexp(np.round(fraction, DIGITS), exponent)
-    return kept
 
 
 def _or_zero(numerator: Matrix, denominator: Matrix) -> Matrix:

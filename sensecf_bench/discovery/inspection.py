@@ -21,6 +21,8 @@ HOOKS: dict[str, PluginKind] = {
     "sensecf_datasets": "dataset",
 }
 DIRECTIONS = ("higher", "lower", "none")
+# What stands beside generators where labels are scarce; augmentation itself is not imported unless a run has it.
+CONTROLS = ("none", "duplication", "class-weights", "smote", "flipped-neighbours")
 Brought = list[tuple[PluginKind, type[Plugin]]]
 
 
@@ -83,6 +85,8 @@ def _check(cls: Any, kind: PluginKind, hook: str) -> None:
         raise PluginError(f"{title} has no name", "set the class attribute `name`")
     if not NAME.fullmatch(cls.name):
         raise PluginError(f"{title}: {cls.name!r} is no name", "use lower-case letters, digits, '-', '.', '@'")
+    if kind == "generator" and cls.name in CONTROLS:
+        raise PluginError(f"{title}: {cls.name!r} is what augmentation calls a control", "choose another name")
     if abstract := getattr(cls, "__abstractmethods__", None):
         missing = ", ".join(f"`{name}`" for name in sorted(abstract))
         raise PluginError(f"{title} lacks {missing}", f"write {missing}")

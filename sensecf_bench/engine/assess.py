@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from sensecf_bench.schema import Matrix
 
 
+WORST_FIRST: tuple[Status, ...] = ("failed", "impossible", "empty")
+
+
 @dataclass(frozen=True)
 class AssessJob:
     """One arm at one level of scarcity, or without any, to be written to `path`."""
@@ -158,7 +161,8 @@ def _filling(job: AssessJob, data: Data) -> Filling:
     failed = [cell.record["reason"] for cell in cells if cell.record["status"] == "failed"]
     wrong: list[tuple[Status, str]] = [("failed", f"every query failed; the first: {why}") for why in failed]
     said_of = _Remarks(len(job.cells) + len(job.unstored), [*wrong, *job.unstored], _failed_in_part(cells))
-    return Filling(rows, labels, _judged(total, said_of))
+    judged = _judged(total, said_of)
+    return Filling(rows[: judged.added], labels[: judged.added], judged)
 
 
 def _of_cell(cell: StoredCell, settings: AugmentationConfig, data: Data) -> Filling:
@@ -193,10 +197,13 @@ def _failed_in_part(cells: Sequence[StoredCell]) -> list[str]:
 
 
 def _judged(total: Added, said_of: _Remarks) -> Added:
-    wrong = said_of.wrong
-    if not total.added and len(wrong) == said_of.cells:
-        return replace(total, status=wrong[0][0], reason=wrong[0][1])
-    remarks = [*([f"of one class: {wrong[0][1]}"] if wrong else []), *said_of.in_part]
+    """One failure makes the arm a failed one that adds nothing, in scenario C too, where the other class may have rows."""
+    wrong = [(status, reason) for status in WORST_FIRST for s, reason in said_of.wrong if s == status]
+    everywhere = len(wrong) == said_of.cells
+    whats = [reason if everywhere else f"of one class: {reason}" for reason in dict.fromkeys(why for _, why in wrong)]
+    if wrong and (wrong[0][0] == "failed" or (everywhere and not total.added)):
+        return replace(total, added=0, status=wrong[0][0], reason="; ".join(whats))
+    remarks = [*whats, *said_of.in_part]
     if total.added:
         return replace(total, reason="; ".join(remarks))
     why = "no query was answered" if not total.answered else "no answer is in the target class"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensecf_bench.contracts import Classifier, Dataset, FeatureSchema, Generator, Table, Task, classes_of
+from sensecf_bench.contracts import Classifier, Dataset, FeatureSchema, Generator, Table, Task, classes_of, settled
 from sensecf_bench.engine.restricted import by_position, why_restricted
 from sensecf_bench.errors import DataError, SchemaError
 from sensecf_bench.queries import QueryBatch, query_seed
@@ -138,8 +138,6 @@ class Explained:
 def fit_classifier(data: Data, classifier: Classifier) -> Explained:
     """Fit on the training rows and measure on the test rows; AUC takes probabilities that agree to 12 digits for ties."""
     from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
-
-    from sensecf_bench.augmentation.scores import settled
 
     classifier.fit(data.schema, data.matrix[data.train], data.labels[data.train], data.seed)
     truth = data.labels[data.test]

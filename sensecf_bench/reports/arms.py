@@ -18,10 +18,11 @@ Stage = Literal["full", "reduced", "augmented"]
 @dataclass(frozen=True, eq=False)
 class Arm:
     """One way of filling up the retained rows, under one scenario and reduction: its entry of the summary, and its
-    trials, one a classifier and seed."""
+    trials, one a classifier and seed. `crashed` names the controls that failed there: none of them could be beaten."""
 
     summary: Mapping[str, Any]
     rows: Sequence[Mapping[str, Any]]
+    crashed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,9 +56,11 @@ class Arm:
 
     @property
     def beats_controls(self) -> bool:
-        """Whether nothing went wrong and the whole interval of its F1 over the best control lies above 0."""
+        """Whether nothing went wrong, with it or with a control, and the whole interval of its F1 over the best control
+        lies above 0."""
         over = self.estimate("over_best_control")
-        return self.kind == "generator" and not self.problem and over["low"] is not None and over["low"] > 0
+        sound = self.kind == "generator" and not self.problem and not self.crashed
+        return sound and over["low"] is not None and over["low"] > 0
 
     def estimate(self, quantity: str, score: str = "f1") -> Mapping[str, Any]:
         """`lift`, `relative`, `recovered` or `over_best_control` of a score; without a value where there is none."""
@@ -129,9 +132,16 @@ def settings_of(results: Mapping[str, Any]) -> list[Setting]:
     rows: dict[tuple[str, str, float], list[Mapping[str, Any]]] = {}
     for row in part["rows"]:
         rows.setdefault((row["generator"], row["scenario"], row["reduction"]), []).append(row)
+    no_generators = [entry for entry in part["summary"] if entry["control"] or entry["sentinel"]]
+    crashed: dict[tuple[str, float], tuple[str, ...]] = {}
+    for entry in no_generators:
+        name, where = entry["generator"], (entry["scenario"], entry["reduction"])
+        if any(row["status"] == "failed" for row in rows.get((name, *where), [])):
+            crashed[where] = (*crashed.get(where, ()), name)
     for entry in part["summary"]:
         where = entry["scenario"], entry["reduction"]
-        found.setdefault(where, []).append(Arm(entry, rows.get((entry["generator"], *where), [])))
+        mine = rows.get((entry["generator"], *where), [])
+        found.setdefault(where, []).append(Arm(entry, mine, crashed.get(where, ())))
     return [Setting(scenario, reduction, arms) for (scenario, reduction), arms in sorted(found.items())]
 
 

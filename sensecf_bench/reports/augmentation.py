@@ -236,11 +236,13 @@ def _points(arm: Arm, score: str = "f1", bold: bool = False) -> str:
 
 def _share(setting: Setting, arm: Arm, quantity: str, scale: float) -> str:
     """A quotient in percent, or why there is none."""
+    from sensecf_bench.augmentation.lift import NEGLIGIBLE
+
     estimate = arm.estimate(quantity)
     if estimate["value"] is not None:
         return _estimate(estimate, 1, scale)
     loss, reduced = setting.loss("f1"), setting.mean("reduced", "f1")
-    if quantity == "recovered" and loss is not None and loss <= 0:
+    if quantity == "recovered" and loss is not None and loss <= 100 * NEGLIGIBLE:
         return f"{NOTHING} (next to nothing was lost)"
     if quantity == "relative" and reduced == 0:
         return f"{NOTHING} (reduced is 0)"
@@ -251,8 +253,9 @@ def _over(arm: Arm) -> str:
     if arm.kind != "generator":
         return NOTHING
     over = arm.estimate("over_best_control")
-    named = f" ({inert(arm.best_control)})" if arm.best_control else ""
-    return _estimate(over, 2, bold=arm.beats_controls) + named
+    named = [inert(arm.best_control)] if arm.best_control else []
+    named += [f"{inert(name)} failed" for name in arm.crashed]
+    return _estimate(over, 2, bold=arm.beats_controls) + (f" ({'; '.join(named)})" if named else "")
 
 
 def _estimate(estimate: Mapping[str, Any], decimals: int, scale: float = 1, bold: bool = False) -> str:

@@ -135,6 +135,17 @@ class Forgetful(Halfway):
         return super().generate(queries)
 
 
+class OneSided(Halfway):
+    """Answers where the first class is asked for, and crashes where the second is."""
+
+    name = "one-sided"
+
+    def generate(self, queries):
+        if self.task.target == 1:
+            raise RuntimeError("never heard of it")
+        return super().generate(queries)
+
+
 class Sleeps(Generator):
     """Falls asleep where there are too few rows to learn from."""
 
@@ -193,7 +204,7 @@ def sensecf_datasets():
 
 @hookimpl
 def sensecf_generators():
-    return [Halfway, Forgetful, Peeker, Recorder, Crashes, Sleeps, Abstains, Dear]
+    return [Halfway, Forgetful, Peeker, Recorder, Crashes, OneSided, Sleeps, Abstains, Dear]
 
 
 @hookimpl

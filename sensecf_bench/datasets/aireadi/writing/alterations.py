@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -70,7 +70,8 @@ def dead(stream: str, value: float) -> Alter:
 
     def alter(recording: Recording, rng: Generator) -> Recording:
         samples = getattr(recording, stream)
-        return replace(recording, **{stream: Samples(samples.times, np.full(len(samples), value))})
+        silent: Any = Samples(samples.times, np.full(len(samples), value))
+        return replace(recording, **{stream: silent})
 
     return alter
 
