@@ -44,8 +44,9 @@ class Stream:
     values       float64, in `kind.unit`: the number as recorded, sentinels included, or NaN where there is none. Sleep has
                  hours: as recorded in release 1 (one record a night), the length of the stage's interval since.
     sentinel     bool, true where no measurement stands: a sentinel, NaN, a blank, "Low"/"High", an unknown sleep stage, an
-                 implausible number, an unexpected unit, a conflicting time, a negative interval. Where it is false, the
-                 value is finite. Active calories and activity have no number that is a sentinel (0 is a value).
+                 implausible number, an unexpected unit, a conflicting time, a negative interval, an activity or a stage of
+                 more than a day. Where it is false, the value is finite. Active calories and activity have no number that
+                 is a sentinel (0 is a value).
     labels       int16 codes into `label_names`: sleep stage, activity name, or, for glucose, "", "Low", "High".
                  Streams without labels have code 0 and the one name "".
     timezone     IANA name from the header, or None where the header has none (the site's zone then applies).
