@@ -33,8 +33,8 @@ SCHEMA = FeatureSchema(
 ROW = {"age": 50, "steps": 4000, "glucose": 150.04, "sleep": 30.1, "smoker": "yes", "stage": "II", "drug": "none"}
 
 
-def accepts(schema, row, text, rationale=False):
-    grammar = edit_list_grammar(schema, row, rationale=rationale)
+def accepts(schema, row, text, rationale=False, **more):
+    grammar = edit_list_grammar(schema, row, rationale=rationale, **more)
     return grammar is not None and _is_grammar_accept_string(xgrammar.Grammar.from_ebnf(grammar.text), text)
 
 
@@ -116,6 +116,52 @@ def test_whoever_can_go_nowhere_gets_no_grammar():
     assert edit_list_grammar(schema, at_the_end, rationale=True) is None
     assert edit_list_grammar(schema, {**at_the_end, "a": 9.9}, rationale=True) is not None
     assert edit_list_grammar(schema, {**at_the_end, "b": "yes"}, rationale=True) is not None
+
+
+LOW, HIGH = [20, 100, 60, 20, 0, 0, 0], [90, 9000, 200, 45, 1, 2, 2]
+SEEN = SCHEMA.with_scales(np.array([LOW, HIGH], dtype=float))
+
+
+@pytest.mark.parametrize(
+    ("values", "allowed"),
+    [
+        ({"glucose": 200, "sleep": 45}, True),
+        ({"glucose": 60, "sleep": 20}, True),
+        ({"steps": 5000, "glucose": 150.5, "sleep": 30.5, "drug": '"none"'}, True),
+        ({"glucose": 200.1, "sleep": 45}, False),  # within hard bounds, beyond the training rows
+        ({"glucose": 200, "sleep": 45.5}, False),
+        ({"glucose": 200, "sleep": 19.5}, False),
+        ({"glucose": 200}, False),
+        ({"sleep": 45}, False),
+        ({"steps": 5000}, False),
+        ({"steps": 5000, "glucose": 150.5, "drug": '"none"'}, False),
+        ({"glucose": 200, "sleep": 45, "steps": 5000}, False),
+        ({}, False),
+    ],
+)
+def test_what_has_to_be_mended_is_in_every_answer_and_inside(values, allowed):
+    row = {**ROW, "glucose": 260.0, "sleep": 80.0}
+    assert accepts(SEEN, row, edits(**values), mended=("glucose", "sleep")) == allowed
+    if "glucose" in values:
+        assert accepts(SEEN, row, edits(**values)) or not allowed
+
+
+def test_nothing_is_asked_to_be_mended_the_way_it_may_not_go():
+    row = {**ROW, "steps": 15000}  # may only rise, and nobody in training walks as much
+    assert accepts(SEEN, row, edits(glucose=100), mended=("steps",))
+    assert not accepts(SEEN, row, edits(steps=9000, glucose=100), mended=("steps",))
+    assert accepts(SEEN, row, edits(sleep=45), mended=("age", "steps"))
+
+
+@pytest.mark.parametrize("mended", [("steps",), ("drug",), ("steps", "glucose", "sleep", "drug")])
+def test_first_last_and_all_can_be_what_has_to_be_mended(mended):
+    row = {**ROW, "steps": 50, "glucose": 260.0, "sleep": 10.0}
+    values = {"steps": 200, "glucose": 120, "sleep": 30, "smoker": '"no"', "stage": '"III"', "drug": '"none"'}
+    for kept in values:
+        some = {name: value for name, value in values.items() if name in mended or name == kept}
+        assert accepts(SEEN, row, edits(**some), mended=mended)
+        without = {name: value for name, value in values.items() if name != kept}
+        assert accepts(SEEN, row, edits(**without), mended=mended) == (kept not in mended)
 
 
 def test_rows_share_a_grammar_unless_a_direction_parts_them():
@@ -217,6 +263,11 @@ def cell(feature):
     return st.one_of(st.sampled_from([low, high]), *[st.floats(low, high)] * 3)
 
 
+def middle(matrix):
+    """Training rows that half of the others lie beyond."""
+    return np.quantile(matrix, [0.25, 0.75], axis=0, method="nearest")
+
+
 @st.composite
 def tables(draw, rows):
     names = draw(
@@ -226,7 +277,8 @@ def tables(draw, rows):
     )
     schema = FeatureSchema(tuple(draw(features(name)) for name in names))
     matrix = np.array([[draw(cell(f)) for f in schema.features] for _ in range(rows)])
-    return (schema.with_scales(matrix) if draw(st.booleans()) else schema), matrix
+    seen = draw(st.sampled_from([None, matrix[:1], middle(matrix), matrix]))  # with one, all who differ lie beyond it
+    return (schema if seen is None else schema.with_scales(seen)), matrix
 
 
 @pytest.fixture(scope="module", params=["llama_folder", "mistral_folder"])
@@ -238,8 +290,9 @@ def random_model(request):
 
 
 def test_answers_of_a_random_model_are_read_and_break_no_rule(random_model):
-    counted = asked_and_judged(random_model, tables_of=16, tables_asked=6)
+    counted = asked_and_judged(random_model, tables_of=16, tables_asked=10)
     assert counted["answered"] >= 50, counted
+    assert counted["mended"] > 0, counted
 
 
 @pytest.mark.slow
@@ -250,6 +303,7 @@ def test_so_are_a_thousand(random_model):
     assert counted["answered"] >= 500, counted
     assert counted["sampled"] > counted["answered"] / 4, counted
     assert counted["changed"] > counted["answered"] / 2, counted
+    assert counted["mended"] > counted["answered"] / 20, counted
 
 
 def asked_and_judged(random_model, tables_of, tables_asked):
@@ -258,7 +312,7 @@ def asked_and_judged(random_model, tables_of, tables_asked):
     Tables are asked greedily and at temperature 1.5 in turns, some with a rationale. Rows without a possible edit do not count.
     """
     compiler, decoder, rng = Compiler(random_model), Decoder(random_model), np.random.default_rng(0)
-    counted = {"tables": 0, "answered": 0, "sampled": 0, "changed": 0}
+    counted = {"tables": 0, "answered": 0, "sampled": 0, "changed": 0, "mended": 0}
 
     @settings(
         max_examples=tables_asked,
@@ -273,10 +327,11 @@ def asked_and_judged(random_model, tables_of, tables_asked):
         temperature = 1.5 * (counted["tables"] % 2)
         schema, matrix = table
         rows = schema.decode(matrix).to_dict("records")
+        beyond = strays(schema, matrix)
         asked = [
             (i, grammar)
             for i, row in enumerate(rows)
-            if (grammar := edit_list_grammar(schema, row, rationale=rationale))
+            if (grammar := edit_list_grammar(schema, row, rationale=rationale, mended=beyond[i]))
         ]
         prompts = [rng.integers(10, 250, 6).tolist() for _ in asked]
         how = Decoding(max((grammar.longest for _, grammar in asked), default=1), temperature=temperature)
@@ -288,12 +343,24 @@ def asked_and_judged(random_model, tables_of, tables_asked):
             after = np.array([coded(f, proposal.row[f.name]) for f in schema.features])
             for reason, broken in broken_rules(schema, matrix[i][None], after[None]).items():
                 assert not broken.any(), (reason, answer.text, rows[i])
+            for feature in (f for f in schema.features if f.name in beyond[i] and f.direction == "any"):
+                j = schema.names.index(feature.name)
+                assert schema.in_training_range(after[None])[0, j], (feature.name, answer.text, rows[i])
+                counted["mended"] += 1
             counted["answered"] += 1
             counted["sampled"] += temperature > 0
             counted["changed"] += bool(proposal.changed)
 
     ask()
     return counted
+
+
+def strays(schema, matrix):
+    """Of each row the names of the mutable numbers that lie beyond the training rows."""
+    if schema.scales is None:
+        return [()] * len(matrix)
+    away = ~schema.in_training_range(matrix) & schema.numeric & schema.mutable
+    return [tuple(np.array(schema.names, dtype=object)[some]) for some in away]
 
 
 def coded(feature, value):

@@ -228,6 +228,41 @@ def test_answers_keep_every_rule_of_every_kind(kind, task, queries):
     assert (admitted.matrix[:, 6] == own[:, 6]).all()
 
 
+def test_whoever_lies_beyond_the_training_rows_is_brought_back_where_that_is_asked_for(bound, task, queries):
+    """By whatever a model that knows next to nothing says: it is the grammar that sees to it."""
+    schema, _ = bound
+    people = queries.matrix.copy()
+    mutable = schema.numeric & schema.mutable
+    free = mutable & np.array([feature.direction == "any" for feature in schema.features])
+    scales = schema.frozen_scales()
+    people[:, free] = (scales.high + 0.2 * scales.span)[free]
+    low, high = schema.hard_bounds
+    people = np.clip(people, low, high)
+    people = people[schema.keeps(people)]
+    assert len(people) > 4
+    assert not schema.in_training_range(people)[:, free].all(axis=1).any()
+    strangers = queries_of(schema, people, np.zeros(len(people), dtype=np.int64))
+    inside = {}
+    for mend in (False, True):
+        batch, _ = answer(QuickBase(QuickBase.Options(mend=mend)), task, strangers)
+        rows = schema.encode(batch.rows.set_index("query_id").loc[list(strangers.ids)].reset_index())
+        inside[mend] = schema.in_training_range(rows)[:, free].all(axis=1).mean()
+    assert inside[True] == 1
+    assert inside[False] < 1
+
+
+def test_less_than_a_features_precision_is_nothing_to_mend(schema, rows, questions):
+    scales, names = schema.frozen_scales(), schema.names
+    j = int(np.flatnonzero(schema.numeric & schema.mutable & (schema.steps > 0))[0])
+    people = np.repeat(rows[:1], 3, axis=0)
+    people[:, j] = scales.high[j] + schema.steps[j] * np.array([0.0, 0.4, 1.0])
+    assert replace(questions, mend=True).to_mend(people) == [(), (), (names[j],)]
+    assert questions.to_mend(people) == [(), (), ()]
+    immutable = int(np.flatnonzero(schema.numeric & ~schema.mutable)[0])
+    people[:, immutable] = scales.high[immutable] + 50 * max(schema.steps[immutable], 1.0)
+    assert replace(questions, mend=True).to_mend(people) == [(), (), (names[j],)]
+
+
 def test_the_same_seed_answers_alike_and_what_was_learnt_is_found_again(task, queries, tmp_path, monkeypatch):
     here = replace(task, cache=tmp_path / "here")
     first, _ = answer(Quick(), here, queries)

@@ -60,7 +60,7 @@ class Asker:
         """The queries that have an answer at all, and the completions of each, in their order."""
         told = np.full(len(queries), 0.5) if self.probability is None else self.probability(queries.matrix)
         people = list(queries)
-        grammars = self._grammars(queries.schema, people)
+        grammars = self._grammars(queries.schema, people, self.questions.to_mend(queries.matrix))
         asked = []
         for query, held, messages in zip(people, grammars, self.questions.messages(queries.matrix, told), strict=True):
             if held is not None:
@@ -73,18 +73,20 @@ class Asker:
             [a.ids for a in asked], [a.grammar for a in asked], [a.query.seed for a in asked], how
         )
 
-    def _grammars(self, schema: FeatureSchema, people: Sequence[Query]) -> list[tuple[Any, int] | None]:
+    def _grammars(
+        self, schema: FeatureSchema, people: Sequence[Query], to_mend: Sequence[tuple[str, ...]]
+    ) -> list[tuple[Any, int] | None]:
         """Each query's compiled grammar and the length of its longest answer. Rows that agree where a feature has a
-        direction share one."""
+        direction, and in what there is to mend, share one."""
         directed = [f.name for f in schema.features if f.mutable and f.direction != "any"]
         rationale, said = self.questions.prompt.answer.rationale, self.questions.said
         known: dict[tuple[Any, ...], tuple[Any, int] | None] = {}
         found = []
-        for query in people:
+        for query, mended in zip(people, to_mend, strict=True):
             row = query.row
-            key = tuple(row[name] for name in directed)
+            key = (mended, *(row[name] for name in directed))
             if key not in known:
-                grammar = edit_list_grammar(schema, row, rationale=rationale, said=said)
+                grammar = edit_list_grammar(schema, row, rationale=rationale, said=said, mended=mended)
                 known[key] = None if grammar is None else (self.compiler.compile(grammar), grammar.longest)
             found.append(known[key])
         return found

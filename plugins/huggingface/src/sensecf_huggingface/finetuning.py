@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-FORMAT = 2  # of how targets are made; a change that moves them counts it up
+FORMAT = 3  # of how targets are made; a change that moves them counts it up
 HELD_OUT = 0.15  # share of the training rows that early stopping is judged by, and that no target is made from
 JUDGED_BY = 96  # people, at most
 TOO_FAR, TINY = 0.25, 1e-9  # what a typical distance too many takes off an answer in validation, as an exponent
@@ -98,7 +98,8 @@ def data_key(lesson: Lesson) -> str:
     chance = np.random.default_rng([task.seed, FORMAT, 1])
     probes = np.concatenate([task.train_matrix, imagined(task.schema, task.train_matrix, PROBES, chance)])
     said = [FORMAT, HELD_OUT, JUDGED_BY, TOO_FAR, task.schema.fingerprint, *task.classes, task.target, prompt.template.digest,
-            prompt.answer.rationale, lesson.questions.confidence, lesson.questions.codebook is not None, repr(lesson.aims)]  # fmt: skip
+            prompt.answer.rationale, lesson.questions.confidence, lesson.questions.codebook is not None,
+            lesson.questions.mend, repr(lesson.aims)]  # fmt: skip
     digest = hashlib.sha256(json.dumps(said).encode())
     for array in (task.train_matrix, task.predict_proba(probes), *lesson.values.choices):
         digest.update(np.ascontiguousarray(array).tobytes())

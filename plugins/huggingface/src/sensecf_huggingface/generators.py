@@ -38,7 +38,7 @@ class LanguageModel(Generator):
     def questions(self, task: Task) -> Questions:
         from sensecf_huggingface.questions import Questions
 
-        return Questions(self._prompt(task), self.options.confidence)
+        return Questions(self._prompt(task), self.options.confidence, mend=self.options.mend)
 
     def loaded(self, task: Task, questions: Questions) -> Loaded:
         """The model that answers."""
@@ -174,7 +174,7 @@ class Micro(LanguageModel):
         from sensecf_huggingface.targets.values import Values
 
         codebook = Codebook(Values.of(task.schema, task.train_matrix, VALUES))
-        return Questions(self._prompt(task), self.options.confidence, codebook)
+        return Questions(self._prompt(task), self.options.confidence, codebook, self.options.mend)
 
     def loaded(self, task: Task, questions: Questions) -> Loaded:
         return self._load(self._base(task, questions), None)

@@ -12,6 +12,7 @@ from sensecf_bench.prompting import TEMPLATES, template_for
 AT_ONCE = 32
 NO_MODEL = ""
 SAMPLES = "answers to each question; the classifier chooses the nearest valid"
+MEND = "every answer brings numbers beyond the training rows back into their range"
 MODEL = "a folder that save_pretrained wrote, or a hub id that lies in the local cache"
 
 
@@ -22,6 +23,7 @@ class AskingOptions(PluginOptions):
     temperature: float = Field(0.7, gt=0, le=5, description="of sampling, where there is more than one sample")
     confidence: bool = Field(False, description="tell the model the classifier's probability of the target class")
     rationale: bool = Field(True, description="ask for a sentence of reason")
+    mend: bool = Field(False, description=MEND)
     template: str = Field("", description="wording of the prompt, such as edits-1; the newest by default")
     batch: int = Field(AT_ONCE, ge=1, description="answers under way at once; halved when memory runs out")
 
@@ -63,6 +65,7 @@ class TuningOptions(ModelOptions):
     tuning_microbatch: int = Field(4, ge=1, description="targets in memory at once; halved when memory runs out")
     several: int = Field(4, ge=1, le=64, description="counterfactuals to learn for each person")
     imagined: int = Field(0, ge=0, description="people to learn from beside the training rows, drawn from among them")
+    mend: bool = Field(True, description=MEND)
     adapter: str = Field("", description="folder of an adapter to use instead of training one")
 
 
@@ -89,5 +92,6 @@ class MicroTuningOptions(MicroOptions):
     imagined: int = Field(
         6000, ge=0, description="people to learn from beside the training rows, drawn from among them"
     )
+    mend: bool = Field(True, description=MEND)
     steady: float = Field(0.9, ge=0, le=1, description="share of slightly different people whom a target must flip too")
     wobble: float = Field(0.03, ge=0, le=0.5, description="how different those are, as a share of each feature's range")

@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sensecf_bench.prompting import answer_text
 from sensecf_huggingface.micro.codebook import Codebook, probability_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from sensecf_bench.prompting import Message, Prompt, Proposal
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 class Questions:
     """How people are put to a model.
 
-    `confidence` adds a line with the classifier's probability of the target class. With a `codebook`, people are spoken in
+    `confidence` adds a line with the classifier's probability of the target class. With `mend` every answer brings numbers
+    that lie beyond the training rows back into their range, where the schema allows that. With a `codebook`, people are spoken in
     its words, and what stands before every question (the system message) is left out: such a model was trained on one
     table, and has it in its weights.
     """
@@ -32,6 +34,7 @@ class Questions:
     prompt: Prompt
     confidence: bool = False
     codebook: Codebook | None = None
+    mend: bool = False
 
     def messages(self, people: Matrix, probabilities: Matrix) -> list[list[Message]]:
         """The prompts for people of shape `(n, d)` in internal coding, with the classifier's probability of the target
@@ -48,6 +51,16 @@ class Questions:
     def read(self, text: str, row: Mapping[str, Any]) -> Proposal:
         """Read an answer about this person (raw units). Raises Unparsable."""
         return self.prompt.parse(text, row)
+
+    def to_mend(self, people: Matrix) -> list[tuple[str, ...]]:
+        """Of each of the people, shape `(n, d)` in internal coding, the features that an answer has to bring back."""
+        schema = self.prompt.brief.schema
+        if not self.mend:
+            return [()] * len(people)
+        scales = schema.frozen_scales()
+        inside = np.where(schema.numeric & schema.mutable, np.clip(people, scales.low, scales.high), people)
+        names = np.array(schema.names)
+        return [tuple(map(str, names[away])) for away in schema.changed(inside, people)]
 
     @property
     def said(self) -> dict[str, list[float]] | None:

@@ -1,7 +1,8 @@
 """The grammar of an answer: `{"changes":[{"feature":…,"value":…},…],"rationale":"…"}`, without white space.
 
 At least one edit, each feature at most once and in the schema's order, so that "not twice" takes a rule for every feature
-instead of one for every set of features: `any_i` is an edit of feature i with or without later ones, or else `any_i+1`.
+instead of one for every set of features: `any_i` is an edit of feature i with or without later ones, or else `any_i+1`. A
+feature that has to be edited cannot be passed over.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sensecf_huggingface.grammar.values import levels, listed, numbers, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sensecf_bench import Feature, FeatureSchema
 
@@ -42,22 +43,28 @@ def edit_list_grammar(
     *,
     rationale: bool,
     said: Mapping[str, Sequence[float]] | None = None,
+    mended: Collection[str] = (),
 ) -> EditGrammar | None:
     """The grammar of the answers to the query with this row (raw units); None where no edit is possible.
 
-    `said` lists, by feature, the only numbers that may be said, for models that know no others; they lie within hard bounds.
+    `said` lists, by feature, the only numbers that may be said, for models that know no others; they lie within hard bounds
+    and within the range of the training rows. `mended` names numbers that lie outside that range: every answer brings them
+    into it, where the schema allows that.
 
     An answer in it can be parsed, and the row it proposes keeps immutable features, hard bounds and directions, if the
     row asked about does. Rows get the same text unless a mutable feature has a direction.
     """
-    edits = [edit for feature in schema.features if (edit := _edit(schema, feature, row, said)) is not None]
-    if not edits:
+    found = {feature.name: _edit(schema, feature, row, said, feature.name in mended) for feature in schema.features}
+    possible = {name: edit for name, edit in found.items() if edit is not None}
+    if not possible:
         return None
+    edits = list(possible.values())
+    last = max((i for i, name in enumerate(possible) if name in mended), default=-1)
     most = _longest_rationale(schema) if rationale else 0
     lines = [f'root ::= "{{\\"changes\\":[" any0 "]{_tail(most)}']
-    for i, edit in enumerate(edits):
-        later = i + 1 < len(edits)
-        lines.append(f"any{i} ::= edit{i}" + (f' ("," any{i + 1})? | any{i + 1}' if later else ""))
+    for i, (name, edit) in enumerate(possible.items()):
+        passed = "" if name in mended or i + 1 == len(edits) else f" | any{i + 1}"
+        lines.append(f"any{i} ::= edit{i}{_later(i, last, len(edits))}{passed}")
         lines.append(f"edit{i} ::= {edit.text}")
     longest = sum(edit.longest + 1 for edit in edits) + len('{"changes":[]}')
     if rationale:
@@ -66,19 +73,30 @@ def edit_list_grammar(
     return EditGrammar("\n".join(lines) + "\n", longest)
 
 
+def _later(i: int, last: int, count: int) -> str:
+    """What follows an edit of feature i, of so many, if one has to come as late as at `last`."""
+    if i + 1 == count:
+        return ""
+    return f' "," any{i + 1}' if i < last else f' ("," any{i + 1})?'
+
+
 def _tail(most: int) -> str:
     return f',\\"rationale\\":\\"" character{{0,{most}}} "\\"}}"' if most else '}"'
 
 
 def _edit(
-    schema: FeatureSchema, feature: Feature, row: Mapping[str, Any], said: Mapping[str, Sequence[float]] | None
+    schema: FeatureSchema,
+    feature: Feature,
+    row: Mapping[str, Any],
+    said: Mapping[str, Sequence[float]] | None,
+    mended: bool,
 ) -> EditGrammar | None:
     if not feature.mutable:
         return None
     name, _ = spelled(feature, row[feature.name])
     head = f'{{"feature":{name},"value":'
     if feature.is_numeric and said is None:
-        grid = numbers(schema, feature, row)
+        grid = numbers(schema, feature, row, inside=mended)
         if grid is None:
             return None
         value, longest = grid.expression(), grid.longest

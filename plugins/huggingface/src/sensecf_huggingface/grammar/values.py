@@ -55,15 +55,17 @@ def listed(feature: Feature, row: Mapping[str, Any], values: Sequence[float]) ->
     return [_spelled_number(feature, round(value) if whole else float(value)) for value in values]
 
 
-def numbers(schema: FeatureSchema, feature: Feature, row: Mapping[str, Any]) -> Grid | None:
-    """The numbers an edit may choose; None where there is none."""
+def numbers(schema: FeatureSchema, feature: Feature, row: Mapping[str, Any], *, inside: bool = False) -> Grid | None:
+    """The numbers an edit may choose, with `inside` only those within the range of the training rows; None where there is
+    none."""
     now = Decimal(repr(float(row[feature.name]))) if feature.direction != "any" else None
-    return _numbers(feature, _seen(schema, feature), now)
+    return _numbers(feature, _seen(schema, feature), now, inside)
 
 
 @lru_cache(65536)
-def _numbers(feature: Feature, seen: tuple[float, float] | None, now: Decimal | None) -> Grid | None:
-    low, high = (None if edge is None else Decimal(repr(edge)) for edge in feature.bounds)
+def _numbers(feature: Feature, seen: tuple[float, float] | None, now: Decimal | None, inside: bool) -> Grid | None:
+    bounds = seen if inside and seen is not None else feature.bounds  # which training rows keep
+    low, high = (None if edge is None else Decimal(repr(edge)) for edge in bounds)
     if now is not None:
         step = Decimal(repr(feature.step)) / 2 if feature.step else NOISE * max(Decimal(1), abs(now))
         if feature.direction == "increase":
