@@ -52,7 +52,7 @@ def edit_list_grammar(
     into it, where the schema allows that.
 
     An answer in it can be parsed, and the row it proposes keeps immutable features, hard bounds and directions, if the
-    row asked about does. Rows get the same text unless a mutable feature has a direction.
+    row asked about does. Rows with the same to mend get the same text unless a mutable feature has a direction.
     """
     found = {feature.name: _edit(schema, feature, row, said, feature.name in mended) for feature in schema.features}
     possible = {name: edit for name, edit in found.items() if edit is not None}
