@@ -151,6 +151,7 @@ def test_nothing_is_asked_to_be_mended_the_way_it_may_not_go():
     assert accepts(SEEN, row, edits(glucose=100), mended=("steps",))
     assert not accepts(SEEN, row, edits(steps=9000, glucose=100), mended=("steps",))
     assert accepts(SEEN, row, edits(sleep=45), mended=("age", "steps"))
+    assert accepts(SEEN, row, edits(steps=16000), mended=("steps",))  # as without
 
 
 @pytest.mark.parametrize("mended", [("steps",), ("drug",), ("steps", "glucose", "sleep", "drug")])

@@ -54,16 +54,17 @@ def edit_list_grammar(
     An answer in it can be parsed, and the row it proposes keeps immutable features, hard bounds and directions, if the
     row asked about does. Rows with the same to mend get the same text unless a mutable feature has a direction.
     """
-    found = {feature.name: _edit(schema, feature, row, said, feature.name in mended) for feature in schema.features}
+    must = {f.name for f in schema.features if f.name in mended and _edit(schema, f, row, said, inside=True)}
+    found = {f.name: _edit(schema, f, row, said, inside=f.name in must) for f in schema.features}
     possible = {name: edit for name, edit in found.items() if edit is not None}
     if not possible:
         return None
     edits = list(possible.values())
-    last = max((i for i, name in enumerate(possible) if name in mended), default=-1)
+    last = max((i for i, name in enumerate(possible) if name in must), default=-1)
     most = _longest_rationale(schema) if rationale else 0
     lines = [f'root ::= "{{\\"changes\\":[" any0 "]{_tail(most)}']
     for i, (name, edit) in enumerate(possible.items()):
-        passed = "" if name in mended or i + 1 == len(edits) else f" | any{i + 1}"
+        passed = "" if name in must or i + 1 == len(edits) else f" | any{i + 1}"
         lines.append(f"any{i} ::= edit{i}{_later(i, last, len(edits))}{passed}")
         lines.append(f"edit{i} ::= {edit.text}")
     longest = sum(edit.longest + 1 for edit in edits) + len('{"changes":[]}')
@@ -89,14 +90,16 @@ def _edit(
     feature: Feature,
     row: Mapping[str, Any],
     said: Mapping[str, Sequence[float]] | None,
-    mended: bool,
+    *,
+    inside: bool,
 ) -> EditGrammar | None:
+    """The edits of one feature, with `inside` only those into the range of the training rows; None where there is none."""
     if not feature.mutable:
         return None
     name, _ = spelled(feature, row[feature.name])
     head = f'{{"feature":{name},"value":'
     if feature.is_numeric and said is None:
-        grid = numbers(schema, feature, row, inside=mended)
+        grid = numbers(schema, feature, row, inside=inside)
         if grid is None:
             return None
         value, longest = grid.expression(), grid.longest
