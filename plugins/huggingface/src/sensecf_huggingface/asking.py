@@ -49,11 +49,12 @@ class Asker:
     samples: int = 1
     temperature: float = 0.7
     batch: int = 32
+    known: Compiler | None = None  # of the same vocabulary, with the grammars that it has compiled
     decoder: Decoder = field(init=False)
     compiler: Compiler = field(init=False)
 
     def __post_init__(self) -> None:
-        self.compiler = Compiler(self.loaded, threads=1)
+        self.compiler = self.known or Compiler(self.loaded, threads=1)
         self.decoder = Decoder(self.loaded, Limits(batch=self.batch, threads=1), self.compiler.vocabulary)
 
     def ask(self, queries: QueryBatch) -> tuple[list[Asked], list[list[Completion]]]:

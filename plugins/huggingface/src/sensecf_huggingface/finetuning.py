@@ -195,14 +195,15 @@ def _validator(lesson: Lesson, loaded: Loaded, people: Matrix, far: Matrix) -> C
     farther it goes beyond what the search finds for the same person, at the distances `far`. Validity alone would choose a
     model that changes everything."""
     from sensecf_huggingface.asking import Asker, answered
+    from sensecf_huggingface.constraint import Compiler
 
     if not len(people):
         return None
-    task = lesson.task
+    task, compiler = lesson.task, Compiler(loaded, threads=1)  # the same grammars each time
     queries = asked_about(task, people, np.zeros(len(people), dtype=np.uint64))
 
     def validity(model: Any) -> float:
-        asker = Asker(replace(loaded, model=model), lesson.questions, probability_of_target(task))
+        asker = Asker(replace(loaded, model=model), lesson.questions, probability_of_target(task), known=compiler)
         batch = answered(task, queries, lesson.questions, *asker.ask(queries))
         if batch.rows is None:
             return 0.0
