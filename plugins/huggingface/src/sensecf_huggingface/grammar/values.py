@@ -64,7 +64,7 @@ def numbers(schema: FeatureSchema, feature: Feature, row: Mapping[str, Any], *, 
 
 @lru_cache(65536)
 def _numbers(feature: Feature, seen: tuple[float, float] | None, now: Decimal | None, inside: bool) -> Grid | None:
-    bounds = seen if inside and seen is not None else feature.bounds  # which training rows keep
+    bounds = seen if inside and seen is not None else feature.bounds  # the training rows keep the hard ones
     low, high = (None if edge is None else Decimal(repr(edge)) for edge in bounds)
     if now is not None:
         step = Decimal(repr(feature.step)) / 2 if feature.step else NOISE * max(Decimal(1), abs(now))
