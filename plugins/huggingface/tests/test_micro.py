@@ -15,6 +15,7 @@ from sensecf_huggingface.chat import answer_ids, prompt_ids
 from sensecf_huggingface.finetuning import Exercise, Lesson
 from sensecf_huggingface.generators import Micro, MicroTuned
 from sensecf_huggingface.grammar import edit_list_grammar
+from sensecf_huggingface.judging import OUTSIDE, Judge, Sweeper
 from sensecf_huggingface.micro import base
 from sensecf_huggingface.micro.codebook import PROBABILITIES, Codebook, probability_text
 from sensecf_huggingface.micro.tokenizer import make_tokenizer
@@ -23,7 +24,7 @@ from sensecf_huggingface.targets.pairs import Aims as TargetAims
 from sensecf_huggingface.targets.people import asked_about
 from sensecf_huggingface.targets.values import Values
 from sensecf_huggingface.tuning import training
-from sensecf_huggingface.tuning.practice import OUTSIDE, RULES
+from sensecf_huggingface.tuning.practice import RULES
 from sensecf_huggingface.tuning.practice import Aims as PracticeAims
 from sensecf_huggingface.tuning.recipe import Recipe
 from sensecf_huggingface.tutoring import ClassifierTutor, Classroom
@@ -288,45 +289,120 @@ def test_who_can_change_nothing_is_abstained_from(bound, task):
 
 
 # -- practice ------------------------------------------------------------------------------------------------------
-def test_a_tutor_judges_what_was_said_by_the_classifier_the_rules_and_the_range(task):
-    """The greedy answer comes first and is told apart; what others are worth is worked out here anew."""
+def test_a_tutor_sweeps_what_was_said_by_the_classifier_the_rules_and_the_range(task):
+    """Every word of every answer is put into the answer's text here, read as an answer is, and judged anew."""
     generator = Quick()
     generator.fit(task)
-    asker, model = generator._asker, generator._asker.loaded.model
-    chosen = np.arange(6)
+    asker = generator._asker
+    chosen, typical = np.arange(6), 0.1
     people = task.train_matrix[classes_of(rule(task.train_matrix)) == 0]
-    samples, typical = 5, 0.1
-    room = Classroom(task, asker.loaded, asker.questions, asker.probability, people, typical, samples, 1.0)
-    round_ = ClassifierTutor(room).round(model, chosen, np.random.default_rng(0))
+    sweeper = Sweeper(Judge(task.schema, asker.probability, typical), asker.questions.codebook, asker.loaded.tokenizer)
+    room = Classroom(task, asker.loaded, asker.questions, sweeper, people, 3, 1.0)
+    round_ = ClassifierTutor(room).round(asker.loaded.model, chosen, np.random.default_rng(0))
     queries = asked_about(task, people[chosen], np.zeros(len(chosen), dtype=np.uint64))
     _, greedy = Asker(asker.loaded, asker.questions, asker.probability).ask(queries)
+    tokenizer = asker.loaded.tokenizer
 
-    def rows_of(texts, query):
-        return task.schema.encode(pd.DataFrame([dict(asker.questions.read(text, query.row).row) for text in texts]))
+    def row_of(ids, query):
+        proposal = asker.questions.read(tokenizer.decode(ids), query.row)
+        return task.schema.encode(pd.DataFrame([dict(proposal.row)]))
 
-    def worth(rows):
-        good = (rule(rows)[:, 1] >= 0.5) & task.schema.keeps(rows)
-        return np.where(good, np.where(task.schema.in_training_range(rows).all(axis=1), 1.0, OUTSIDE), 0.0)
+    def worth(row):
+        if not (rule(row)[:, 1] >= 0.5 and task.schema.keeps(row)):
+            return 0.0
+        return 1.0 if task.schema.in_training_range(row).all() else OUTSIDE
 
-    valid, invalid = 0, 0
-    for i, (query, tries) in enumerate(zip(queries, round_.tries, strict=True)):
-        assert tries.counts.sum() == samples
-        assert len(set(map(tuple, tries.answers))) == len(tries.answers) == len(tries.counts)
-        rows = rows_of([asker.loaded.tokenizer.decode(ids) for ids in tries.answers], query)
-        np.testing.assert_array_equal(tries.worth, worth(rows))
-        far = task.schema.gaps(rows, np.repeat(people[i : i + 1], len(rows), axis=0)).mean(axis=1) / typical
-        np.testing.assert_allclose(tries.far, far)
-        valid, invalid = valid + np.count_nonzero(tries.worth), invalid + np.count_nonzero(tries.worth == 0)
-    assert valid and invalid
-    said = [worth(rows_of([answers[0].text], query))[0] > 0 for answers, query in zip(greedy, queries, strict=True)]
-    assert round_.valid == np.mean(said)
+    valid, swept = [], {"value": 0, "left out": 0, "ends": 0}
+    for i, (query, tries, said) in enumerate(zip(queries, round_.tries, greedy, strict=True)):
+        assert tuple(tries.answers[0]) == said[0].ids  # the greedy answer comes first
+        assert len(set(map(tuple, tries.answers))) == len(tries.answers)
+        valid.append(worth(row_of(tries.answers[0], query)) > 0)
+        for ids, sweeps in zip(tries.answers, tries.sweeps, strict=True):
+            edits = (len(ids) - 1) // 2
+            assert [s.place for s in sweeps if s.place % 2] == [2 * e + 1 for e in range(edits)]
+            for sweep in sweeps:
+                assert ids[sweep.place] in sweep.tokens
+                for token, its_worth, far in zip(sweep.tokens, sweep.worth, sweep.far, strict=True):
+                    if sweep.place % 2:
+                        other, kind = [*ids[: sweep.place], token, *ids[sweep.place + 1 :]], "value"
+                    elif token == ids[-1] and sweep.place + 3 < len(ids):
+                        other, kind = [*ids[: sweep.place], token], "ends"
+                    else:
+                        after = sweep.place + (0 if token == ids[sweep.place] else 2)
+                        other, kind = [*ids[: sweep.place], token, *ids[after + 1 :]], "left out"
+                    row = row_of(other, query)
+                    assert its_worth == worth(row)
+                    assert far == pytest.approx(task.schema.gaps(row, people[i : i + 1]).mean() / typical)
+                    swept[kind] += 1
+    assert round_.valid == np.mean(valid)
+    assert swept["value"] > 100
+
+
+def test_an_answer_of_three_edits_is_swept_by_hand(schema, codebook, tokenizer):
+    """Where a person needs a single edit, the other two may be left out, and an answer may end after the one."""
+    person = rows_of_every_kind(ROWS)[0]
+    dose, steps, weight = (schema.names.index(name) for name in ("dose", "steps", "weight"))
+
+    def needs_the_dose(rows):
+        return np.where(rows[:, dose] == row[dose], 1.0, 0.0)
+
+    row, ids = person.copy(), []
+    for at, j in enumerate((dose, steps, weight)):
+        words = tokenizer.convert_tokens_to_ids([word.text for word in codebook.of_edits(j)])
+        choices = codebook.values.choices[j]
+        k = len(choices) - 1 if choices[-1] != person[j] else 0
+        row[j] = choices[k]
+        ids += [words[0 if at == 0 else 1], words[2 + k]]
+    (end,) = tokenizer.encode("]}", add_special_tokens=False)
+    sweeper = Sweeper(Judge(schema, needs_the_dose, 1.0), codebook, tokenizer)
+    ((*sweeps,),) = sweeper.sweeps(person[None], row[None], [[*ids, end]])
+    heads = {s.place: s for s in sweeps if s.place % 2 == 0}
+    assert heads[0].tokens.tolist() == [ids[0], tokenizer.convert_tokens_to_ids(codebook.of_edits(steps)[0].text)]
+    assert heads[2].tokens.tolist() == [ids[2], ids[4], end]
+    assert heads[4].tokens.tolist() == [ids[4], end]
+    assert [(heads[p].worth > 0).tolist() for p in (0, 2, 4)] == [[True, False], [True] * 3, [True] * 2]
+    gap = schema.gaps(row[None], person[None])[0]
+    d = len(schema)
+    every = gap.sum() / d
+    assert heads[2].far.tolist() == pytest.approx([every, every - gap[steps] / d, gap[dose] / d])
+    (values,) = [s for s in sweeps if s.place == 1]
+    assert (values.worth > 0).sum() == 1
+    assert values.tokens[values.worth > 0].tolist() == [ids[1]]
+    assert sweeper.sweeps(person[None], np.full((1, d), np.nan), [[*ids, end]]) == [[]]
+
+
+def test_targets_are_swept_where_their_words_stand(task, monkeypatch, tmp_path):
+    """What a fine-tuning is given: of each value of a target, what it would be worth with any other, in its place."""
+    handed = []
+
+    def fine_tune(loaded, examples, *_, **__):
+        handed.extend([loaded, examples])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "fine_tune", fine_tune)
+    with pytest.raises(KeyboardInterrupt):
+        Quick().fit(replace(task, cache=tmp_path))
+    loaded, examples = handed
+    makes = [choice for example in examples for choice in example.choices]
+    assert len(makes) > len(examples)
+    told = []
+    for example in examples:
+        for choice in example.choices:
+            assert example.scored[choice.place]
+            own = np.flatnonzero(choice.tokens == example.ids[choice.place])
+            assert len(own) == 1
+            told.append(choice.worth[own[0]])
+            texts = loaded.tokenizer.convert_ids_to_tokens([int(t) for t in choice.tokens])
+            kinds = {text.endswith("}") and not text.endswith("]}") for text in texts}
+            assert len(kinds) == 1  # values among values, heads and ends among those
+    assert np.mean(np.array(told) > 0) > 0.9  # the search confirmed them
 
 
 def test_every_rule_of_practice_is_in_the_key_of_an_adapter(task, monkeypatch):
     recipe = Recipe()
     lesson = Lesson(task, None, None, None, TargetAims(), recipe, Exercise(recipe, PracticeAims()))
     before = json.dumps(lesson.course, sort_keys=True)
-    for rule_ in ("format", "cheapest", "dearest", "sway", "lately", "nothing", "outside"):
+    for rule_ in ("format", "cheapest", "dearest", "sway", "lately", "nothing"):
         with monkeypatch.context() as patch:
             patch.setitem(RULES, rule_, -1)
             assert json.dumps(lesson.course, sort_keys=True) != before

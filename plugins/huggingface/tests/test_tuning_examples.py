@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from sensecf_huggingface.tuning.examples import Example, encode, end_of_turn, fingerprint
+from sensecf_huggingface.tuning.sweeps import Choice
 from transformers import AutoTokenizer
 
 from sensecf_bench.errors import DataError
@@ -53,6 +56,8 @@ def test_examples_that_teach_nothing_are_refused():
         Example((1, 2), (True, True))
     with pytest.raises(DataError, match="2 token ids and 1 marks"):
         Example((1, 2), (False,))
+    with pytest.raises(DataError, match="choice at a token that is not scored"):
+        Example((1, 2, 3), (False, False, True), (Choice(1, np.array([2, 4]), np.array([0.0, 1.0])),))
     assert Example.whole([5, 6, 7]).scored == (False, True, True)
     assert Example.answer([5, 6], [7]) == Example((5, 6, 7), (False, False, True))
 
@@ -62,3 +67,17 @@ def test_fingerprints_tell_tokens_marks_and_order_apart():
     prints = {fingerprint(e) for e in ([a], [b], [a, b], [b, a], [])}
     assert len(prints) == 5
     assert fingerprint([a]) == fingerprint([Example.answer([1, 2], [3])])
+
+
+def test_fingerprints_tell_choices_apart():
+    tokens, worth = np.array([3, 4]), np.array([0.0, 1.0])
+    plain = Example.answer([1, 2], [3, 4])
+    choices = [
+        Choice(2, tokens, worth),
+        Choice(3, tokens, worth),
+        Choice(2, tokens + 1, worth),
+        Choice(2, tokens, 1 - worth),
+    ]
+    prints = {fingerprint([plain]), *(fingerprint([replace(plain, choices=(c,))]) for c in choices)}
+    assert len(prints) == 5
+    assert fingerprint([replace(plain, choices=(choices[0],))]) in prints

@@ -1,4 +1,4 @@
-"""Practice moves a model towards the answers that are worth most, at a price of distance that follows how many are valid."""
+"""Practice moves a model towards the words that are worth most, at a price of distance that follows how many are valid."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from sensecf_huggingface.tuning.practice import (
     Practice,
     Round,
     Tries,
-    _advantages,
     _Row,
-    _worth,
     side_by_side,
 )
 from sensecf_huggingface.tuning.progress import quiet
+from sensecf_huggingface.tuning.sweeps import Choice, Sweep
 from sensecf_huggingface.tuning.training import fine_tune, practise
 from tuning_tasks import RECIPE, reversals, small
 
@@ -31,7 +30,6 @@ from sensecf_bench.errors import RunFolderError
 
 STEPS = replace(RECIPE, learning_rate=3e-2, schedule="constant", steps=30, batch=8, microbatch=3, dropout=0.0)
 WORDS = np.arange(200, 208)  # the answers there are, a token each
-SAMPLES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +53,11 @@ class Wanting:
             return model(input_ids=ids).logits[:, -1, WORDS].double().softmax(-1).numpy()
 
     def round(self, model, chosen, chance):
+        sweep = Sweep(0, WORDS, np.array(self.worth, dtype=float), np.array(self.far))
         tries, greedy = [], []
         for i, shares in zip(chosen, self.shares(model, chosen), strict=True):
-            counts = chance.multinomial(SAMPLES, shares / shares.sum())
-            at = np.flatnonzero(counts)
-            answers = [[int(WORDS[k])] for k in at]
-            worth, far = np.array(self.worth)[at], np.array(self.far)[at]
-            tries.append(Tries([0, 20 + int(i)], answers, counts[at].astype(float), worth, far))
+            said = {int(shares.argmax()), int(chance.choice(8, p=shares / shares.sum()))}
+            tries.append(Tries([0, 20 + int(i)], [[int(WORDS[k])] for k in said], [[sweep]] * len(said)))
             greedy.append(self.worth[int(shares.argmax())] > 0)
         return Round(tries, float(np.mean(greedy)))
 
@@ -96,35 +92,31 @@ def test_of_two_valid_answers_it_comes_to_give_the_nearer(llama_folder, adapter,
     assert (shares.argmax(axis=1) == 4).all()
 
 
-def test_answers_side_by_side_count_as_each_alone_would(llama_folder):
+def test_choices_side_by_side_count_as_each_alone_would(llama_folder):
     loaded = small(llama_folder)
+    one = Choice(0, np.array([30, 40, 50]), np.array([1.0, 0.0, 0.5]))
+    other = Choice(1, np.array([34, 35]), np.array([0.2, 0.9]))
     rows = [
-        _Row([0, 5, 6], [[30, 31], [32], [30, 33, 34]], np.array([0.5, -1.0, 2.0])),
-        _Row([0, 7], [[40], [41, 42]], np.array([1.0, 0.25])),
+        _Row([0, 5, 6], [[30, 31], [32], [30, 33, 34]], [[other], [one], [one, other]]),
+        _Row([0, 7], [[40], [41, 42]], [[one], [other]]),
     ]
     practice = Practice(loaded.model, dict(loaded.model.named_parameters()), Wanting((1.0,) * 8), STEPS, Aims())
-    together = practice._loss(rows, 2)
-    alone = sum(
-        practice._loss([_Row(r.prompt, [a], np.array([w]))], 2)
-        for r in rows
-        for a, w in zip(r.answers, r.weights, strict=True)
-    )
-    assert torch.allclose(together, alone, atol=1e-5)
-    surprise = 0.0
+    by_hand = 0.0
     for row in rows:
-        for answer, weight in zip(row.answers, row.weights, strict=True):
-            ids = torch.tensor([[*row.prompt, *answer]])
-            said = loaded.model(input_ids=ids).logits[0].log_softmax(-1)
-            at = range(len(row.prompt) - 1, ids.shape[1] - 1)
-            surprise -= weight * sum(float(said[i, ids[0, i + 1]]) for i in at)
-    assert float(together) == pytest.approx(surprise / 2, abs=1e-4)
+        for answer, choices in zip(row.answers, row.choices, strict=True):
+            logits = loaded.model(input_ids=torch.tensor([[*row.prompt, *answer]])).logits[0]
+            for choice in choices:
+                shares = logits[len(row.prompt) - 1 + choice.place, choice.tokens].double().softmax(-1)
+                by_hand += 1 - float(shares @ torch.tensor(choice.worth))
+    assert float(practice._loss(rows)) == pytest.approx(by_hand, abs=1e-4)
 
 
 def test_padding_is_looked_at_by_nobody_and_never_alone():
-    rows = [_Row([0, 1], [[5], [6, 7]], np.ones(2)), _Row([0], [[8]], np.ones(1))]
-    batch, weights = side_by_side(rows, torch.device("cpu"))
+    choice = Choice(0, WORDS, np.linspace(0, 1, 8))
+    rows = [_Row([0, 1], [[5], [6, 7]], [[choice], [choice]]), _Row([0], [[8]], [[choice]])]
+    batch = side_by_side(rows, torch.device("cpu"))
     assert batch.targets.tolist() == [5, 6, 7, 8]
-    assert weights.tolist() == [1.0] * 4
+    assert batch.at == [0, 1, 3]
     assert batch.mask.any(-1).all()
     assert not batch.mask[1, 0, :2, 2:].any()
     assert batch.mask[0, 0, 4].tolist() == [True, True, False, True, True]  # its question and itself, not its neighbour
@@ -143,21 +135,12 @@ def test_distance_becomes_dearer_while_more_answers_are_valid_than_wanted(llama_
     assert practice.price <= DEAREST
 
 
-def test_what_answers_are_worth_by_hand():
-    tries = Tries([0], [[1], [2], [3]], np.array([2.0, 1.0, 1.0]), np.array([1.0, 0.5, 0.0]), np.array([1.5, 1.0, 0.2]))
-    worth = _worth(tries, price=2.0)
-    assert worth.tolist() == pytest.approx([np.exp(-1.0), 0.5, 0.0])
-    (advantages,) = _advantages([tries], [worth])
-    assert float(tries.counts @ advantages) == pytest.approx(0, abs=1e-9)
-    assert float(tries.counts @ advantages**2) / 4 == pytest.approx(1, rel=1e-4)
-
-
-def test_a_round_in_which_all_answers_are_alike_changes_nothing(llama_folder, adapter, tmp_path):
+def test_a_round_in_which_all_words_are_worth_the_same_changes_nothing(llama_folder, adapter, tmp_path):
     tuned = practised(llama_folder, adapter, Wanting((0.0,) * 8), tmp_path, replace(STEPS, steps=2))
     before = load_file(adapter / "adapter_model.safetensors")
     after = load_file(tuned.adapter_folder / "adapter_model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert tuned.losses == (1.0, 1.0)
+    assert tuned.losses == (0.0, 0.0)  # there was no choice to make
 
 
 def test_broken_off_it_ends_with_the_weights_it_would_have_had(llama_folder, adapter, tmp_path):
@@ -196,7 +179,7 @@ def test_merged_for_a_while_it_says_the_same_and_is_afterwards_what_it_was(llama
 
 
 def test_rows_of_like_length_travel_together(monkeypatch):
-    rows = [_Row([0] * 3, [[1] * n], np.ones(1)) for n in (40, 1, 2, 30, 1)]
+    rows = [_Row([0] * 3, [[1] * n], [[]]) for n in (40, 1, 2, 30, 1)]
     monkeypatch.setattr(practice, "AT_ONCE", 16)
     parts = [[len(row) for row in part] for part in practice._alike(rows, 8)]
     assert parts == [[4, 4, 5], [33], [43]]  # three rows of 5 are 15 tokens; the long ones go alone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_huggingface.adapters import Adapters, Identity, Trained
-from sensecf_huggingface.targets.pairs import Aims, make_pairs
+from sensecf_huggingface.judging import OUTSIDE, Judge, Sweeper
+from sensecf_huggingface.targets.pairs import Aims, Pairs, make_pairs
 from sensecf_huggingface.targets.people import asked_about, imagined
 from sensecf_huggingface.targets.search import FLIP, search
 from sensecf_huggingface.targets.values import Values
+from sensecf_huggingface.tuning.stepping import VERDICT
+from sensecf_huggingface.tuning.sweeps import priced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sensecf_bench import Task
     from sensecf_huggingface.checkpoint import Checkpoint
+    from sensecf_huggingface.constraint import Compiler
     from sensecf_huggingface.loaded import Loaded
     from sensecf_huggingface.questions import Questions
+    from sensecf_huggingface.tuning.examples import Example
     from sensecf_huggingface.tuning.practice import Aims as PracticeAims
     from sensecf_huggingface.tuning.recipe import Recipe
 
@@ -33,6 +38,8 @@ FORMAT = 3  # of how targets are made; a change that moves them counts it up
 HELD_OUT = 0.15  # share of the training rows that early stopping is judged by, and that no target is made from
 JUDGED_BY = 96  # people, at most
 TOO_FAR, TINY = 0.25, 1e-9  # what a typical distance too many takes off an answer in validation, as an exponent
+SWEPT = 1  # of how targets are held against other words; likewise
+PRICE = 1.2  # of a typical distance, as an exponent, in what a target would be worth with other words
 PROBES = 256  # imagined people whose probabilities tell one classifier from another
 
 
@@ -46,7 +53,7 @@ class Exercise:
 
     recipe: Recipe
     aims: PracticeAims
-    samples: int = 8
+    samples: int = 1
     temperature: float = 0.7
 
 
@@ -100,6 +107,8 @@ def data_key(lesson: Lesson) -> str:
     said = [FORMAT, HELD_OUT, JUDGED_BY, TOO_FAR, task.schema.fingerprint, *task.classes, task.target, prompt.template.digest,
             prompt.answer.rationale, lesson.questions.confidence, lesson.questions.codebook is not None,
             lesson.questions.mend, repr(lesson.aims)]  # fmt: skip
+    if lesson.questions.codebook is not None:
+        said += [SWEPT, PRICE, OUTSIDE, VERDICT]
     digest = hashlib.sha256(json.dumps(said).encode())
     for array in (task.train_matrix, task.predict_proba(probes), *lesson.values.choices):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -107,6 +116,7 @@ def data_key(lesson: Lesson) -> str:
 
 
 def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str) -> Trained:
+    from sensecf_huggingface.constraint import Compiler
     from sensecf_huggingface.tuning.examples import encode
     from sensecf_huggingface.tuning.progress import printer
     from sensecf_huggingface.tuning.training import fine_tune, practise
@@ -119,10 +129,17 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
     pairs = make_pairs(lesson.values, probability, learnt, lesson.aims, chance)
     if not len(pairs):
         raise NothingToLearnError("no training row in the undesired class has a counterfactual that was found")
+    if lesson.recipe.steps is not None:  # no more than there is time to look at
+        pairs = pairs.some(lesson.recipe.steps * lesson.recipe.batch, chance)
     loaded = load()
     asked = questions.messages(pairs.people, probability(pairs.people))
     answers = questions.answers(pairs.people, pairs.counterfactuals)
     examples = encode(loaded, zip(asked, answers, strict=True))
+    typical = float(task.schema.gaps(pairs.counterfactuals, pairs.people).mean())
+    sweeper = None
+    if questions.codebook is not None:
+        sweeper = Sweeper(Judge(task.schema, probability, typical), questions.codebook, loaded.tokenizer)
+        examples = _swept(sweeper, examples, pairs)
     judges = _judges(lesson, held, probability, chance)
     found = search(
         lesson.values,
@@ -132,8 +149,11 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
         lesson.aims.search,
         chance,
     )
-    validate = _validator(lesson, loaded, judges, task.schema.gaps(found.rows, judges).mean(axis=1))
-    tuned = fine_tune(loaded, examples, lesson.recipe, folder, validate=validate, note=printer(name))
+    compiler = Compiler(loaded, threads=1)  # the same grammars each time
+    validate = _validator(lesson, loaded, compiler, judges, task.schema.gaps(found.rows, judges).mean(axis=1))
+    exercise = lesson.exercise
+    judged = validate if exercise is None else None  # else when it has practised
+    tuned = fine_tune(loaded, examples, lesson.recipe, folder, validate=judged, note=printer(name))
     report = {
         "best": tuned.validity,
         "steps": tuned.steps,
@@ -141,34 +161,40 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
         "seconds": round(tuned.seconds, 1),
         "dataset": task.schema.fingerprint,
     }
-    if lesson.exercise is not None:
-        far = task.schema.gaps(pairs.counterfactuals, pairs.people).mean()
+    if exercise is not None:
+        assert sweeper is not None, "only a model with a codebook practises"
         people = np.unique(pairs.people, axis=0)
-        classroom = Classroom(
-            task,
-            loaded,
-            questions,
-            probability,
-            people,
-            float(far),
-            lesson.exercise.samples,
-            lesson.exercise.temperature,
-        )
+        room = Classroom(task, loaded, questions, sweeper, people, exercise.samples, exercise.temperature, compiler)
         practised = practise(
             loaded,
             tuned.adapter_folder,
-            ClassifierTutor(classroom),
-            lesson.exercise.aims,
-            lesson.exercise.recipe,
+            ClassifierTutor(room),
+            exercise.aims,
+            exercise.recipe,
             folder / "practice",
             validate=validate,
             note=printer(f"{name}, practising"),
         )
-        report |= {"practice": practised.steps, "practice_seconds": round(practised.seconds, 1)}
-        if (practised.validity or 0.0) >= (tuned.validity or 0.0):
-            report["best"] = practised.validity
-            return Trained(practised.adapter_folder, report)
+        report |= {
+            "best": practised.validity,
+            "practice": practised.steps,
+            "practice_seconds": round(practised.seconds, 1),
+        }
+        return Trained(practised.adapter_folder, report)
     return Trained(tuned.adapter_folder, report)
+
+
+def _swept(sweeper: Sweeper, examples: Sequence[Example], pairs: Pairs) -> list[Example]:
+    """The examples with what each target would be worth with another word in it."""
+    begins = [example.scored.index(True) for example in examples]
+    answers = [example.ids[begin:] for example, begin in zip(examples, begins, strict=True)]
+    swept = []
+    sweeps = sweeper.sweeps(pairs.people, pairs.counterfactuals, answers)
+    for example, begin, mine in zip(examples, begins, sweeps, strict=True):
+        (choices,) = priced([mine], PRICE)
+        moved = tuple(replace(choice, place=begin + choice.place) for choice in choices)
+        swept.append(replace(example, choices=moved))
+    return swept
 
 
 def _parted(rows: Matrix, chance: np.random.Generator) -> tuple[Matrix, Matrix]:
@@ -190,16 +216,17 @@ def _judges(
     return np.concatenate(people)[:JUDGED_BY] if people else held
 
 
-def _validator(lesson: Lesson, loaded: Loaded, people: Matrix, far: Matrix) -> Callable[[Any], float] | None:
+def _validator(
+    lesson: Lesson, loaded: Loaded, compiler: Compiler, people: Matrix, far: Matrix
+) -> Callable[[Any], float] | None:
     """The share of people held out whose greedy answer is valid, as the harness would score it, each counted the less the
     farther it goes beyond what the search finds for the same person, at the distances `far`. Validity alone would choose a
     model that changes everything."""
     from sensecf_huggingface.asking import Asker, answered
-    from sensecf_huggingface.constraint import Compiler
 
     if not len(people):
         return None
-    task, compiler = lesson.task, Compiler(loaded, threads=1)  # the same grammars each time
+    task = lesson.task
     queries = asked_about(task, people, np.zeros(len(people), dtype=np.uint64))
 
     def validity(model: Any) -> float:

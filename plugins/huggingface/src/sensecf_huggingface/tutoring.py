@@ -1,10 +1,10 @@
-"""What tried answers are worth: the explained classifier's verdict, where in the training range they lie, and how far they go."""
+"""What tried answers are worth, and what they would be worth with another word: the explained classifier's verdict."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,35 +13,37 @@ import numpy as np
 from sensecf_bench.prompting import Unparsable
 from sensecf_huggingface.asking import Asker
 from sensecf_huggingface.targets.people import asked_about
-from sensecf_huggingface.targets.search import FLIP
-from sensecf_huggingface.tuning.practice import OUTSIDE, Round, Tries
+from sensecf_huggingface.tuning.practice import Round, Tries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sensecf_bench import Task
     from sensecf_huggingface.asking import Asked
+    from sensecf_huggingface.constraint import Compiler
     from sensecf_huggingface.decoding import Completion
+    from sensecf_huggingface.judging import Sweeper
     from sensecf_huggingface.loaded import Loaded
     from sensecf_huggingface.questions import Questions
 
     Matrix = NDArray[np.float64]
 
-AT_ONCE = 288  # answers under way: nine each about the 32 people of a step
+AT_ONCE = 288  # answers under way
 
 
 @dataclass(frozen=True, eq=False)
 class Classroom:
-    """The people who are asked about, shape `(n, d)`, and how far they typically have to go (mean Gower distance)."""
+    """The people who are asked about, shape `(n, d)`, and who judges what is said of them. Beside the greedy answer, `samples`
+    are drawn."""
 
     task: Task
     loaded: Loaded
     questions: Questions
-    probability: Callable[[Matrix], Matrix]
+    sweeper: Sweeper
     people: Matrix
-    typical: float
-    samples: int = 8
+    samples: int = 1
     temperature: float = 0.7
+    compiler: Compiler | None = None  # with the grammars that others have compiled
 
 
 @dataclass(eq=False)
@@ -58,28 +60,32 @@ class ClassifierTutor:
     @property
     def fingerprint(self) -> str:
         room = self.room
-        said = [room.typical, room.samples, room.temperature, room.task.schema.fingerprint]
+        judge = room.sweeper.judge
+        said = [judge.typical, room.samples, room.temperature, room.task.schema.fingerprint]
         digest = hashlib.sha256(json.dumps(said).encode())
-        for array in (room.people, room.probability(room.people)):
+        for array in (room.people, judge.probability(room.people)):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     def round(self, model: Any, chosen: NDArray[np.intp], chance: np.random.Generator) -> Round:
-        people = self.room.people[chosen]
+        room = self.room
+        people = room.people[chosen]
         seeds = chance.integers(2**63, size=len(people), dtype=np.uint64)
-        asked, said_of_all = self._asker(model).ask(asked_about(self.room.task, people, seeds))
-        greedy, tried = [said[0] for said in said_of_all], [said[1:] for said in said_of_all]
-        different = [list(dict.fromkeys(said)) for said in tried]
+        queries = asked_about(room.task, people, seeds)
+        asked, said_of_all = self._asker(model).ask(queries)
+        different = [list(dict.fromkeys(said)) for said in said_of_all]  # the greedy answer comes first
+        counts = [len(some) for some in different]
         flat = [(i, c) for i, some in enumerate(different) for c in some]
-        rows = self._rows(asked, [*flat, *enumerate(greedy)])
-        owner = np.array([i for i, _ in flat])
-        worth, far = self._judged(rows[: len(flat)], people[owner])
-        valid, _ = self._judged(rows[len(flat) :], people)
-        tries = []
-        for i, (one, said, some) in enumerate(zip(asked, tried, different, strict=True)):
-            mine = owner == i
-            counts = np.array([float(said.count(c)) for c in some])
-            tries.append(Tries(one.ids, [c.ids for c in some], counts, worth[mine], far[mine]))
+        who = {name: i for i, name in enumerate(queries.ids)}
+        those = people[np.repeat([who[one.query.id] for one in asked], counts)]
+        rows = self._rows(asked, flat)
+        sweeps = room.sweeper.sweeps(those, rows, [c.ids for _, c in flat])
+        first = np.cumsum([0, *counts])[:-1]
+        valid, _ = room.sweeper.judge(rows[first], those[first])
+        tries = [
+            Tries(one.ids, [c.ids for c in some], sweeps[start : start + len(some)])
+            for one, some, start in zip(asked, different, first, strict=True)
+        ]
         return Round(tries, float((valid > 0).mean()))
 
     def _asker(self, model: Any) -> Asker:
@@ -87,7 +93,8 @@ class ClassifierTutor:
         room = self.room
         if self._known is None:
             loaded, answers = replace(room.loaded, model=model), room.samples + 1
-            self._known = Asker(loaded, room.questions, room.probability, answers, room.temperature, AT_ONCE)
+            told, known = room.sweeper.judge.probability, room.compiler
+            self._known = Asker(loaded, room.questions, told, answers, room.temperature, AT_ONCE, known)
         self._known.decoder.forget()  # the model has learnt since
         return self._known
 
@@ -107,15 +114,3 @@ class ClassifierTutor:
         if read:
             rows[at] = schema.encode(pd.DataFrame(read))
         return rows
-
-    def _judged(self, rows: Matrix, people: Matrix) -> tuple[Matrix, Matrix]:
-        """What rows are worth before distance, and how far they go in typical distances."""
-        schema = self.room.task.schema
-        there = np.isfinite(rows).all(axis=1)
-        worth, far = np.zeros(len(rows)), np.zeros(len(rows))
-        if there.any():
-            some = rows[there]
-            good = (self.room.probability(some) >= FLIP) & schema.keeps(some)
-            worth[there] = np.where(good, np.where(schema.in_training_range(some).all(axis=1), 1.0, OUTSIDE), 0.0)
-            far[there] = schema.gaps(some, people[there]).mean(axis=1) / self.room.typical
-        return worth, far

@@ -64,7 +64,7 @@ class Codebook:
         words = [Word(text, "probability", place=i / len(PROBABILITIES)) for i, text in enumerate(PROBABILITIES)]
         for j in range(len(self.schema)):
             words += self._of_people(j)
-            words += self._of_edits(j) if self.schema.features[j].mutable else []
+            words += self.of_edits(j) if self.schema.features[j].mutable else []
         return words
 
     def _of_people(self, j: int) -> list[Word]:
@@ -72,7 +72,9 @@ class Codebook:
         end = "," if j + 1 < len(self.schema) else ""  # a row goes through the features in their order
         return [Word(f"{name}:{text}{end}", "person", j, place) for name, text, place in spoken]
 
-    def _of_edits(self, j: int) -> list[Word]:
+    def of_edits(self, j: int) -> list[Word]:
+        """The words of an edit of feature j: what comes before its value at the beginning of an answer, the same after other
+        edits, and its values in the order of `values.choices`."""
         spoken = [(*self._spelled(j, value), self._place(j, value)) for value in self.values.choices[j]]
         name = spoken[0][0]
         heads = [Word(f'{before}{{"feature":{name},"value":', "feature", j) for before in ('{"changes":[', ",")]

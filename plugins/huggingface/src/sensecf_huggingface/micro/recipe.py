@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from sensecf_bench import Task
     from sensecf_huggingface.options import MicroTuningOptions
 
-STRESS = 3  # times over; see `targets.pairs.stressed`
 WIDE = 20  # features above which a table is wide; it gets fewer people a batch and fewer steps, for the sake of time
 
 
 def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
     """LoRA of a rank that is large for so small a model: it has a decision boundary to learn, not a manner of speaking."""
     batch = 32 if _wide(task) else 64
-    steps = options.steps or (200 if _wide(task) else 400)
+    steps = options.steps or (150 if _wide(task) else 250)
     return Recipe(
         rank=32,
         alpha=64.0,
         dropout=0.0,
-        learning_rate=2e-3,
+        learning_rate=3e-3,
         warmup=0.05,
         steps=steps,
         batch=batch,
         microbatch=batch,
+        window=1,  # steps of long answers alone and of short ones alone pull to and fro
         gradient_checkpointing=False,
         share_prefix=False,
         validate_every=steps,
@@ -41,8 +41,8 @@ def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
 
 
 def exercise_of(options: MicroTuningOptions, task: Task) -> Exercise | None:
-    """Practice at a fifth of the learning rate: the model is to be moved, not made anew."""
-    steps = (24 if _wide(task) else 48) if options.practice is None else options.practice
+    """Practice at a tenth of the learning rate: the model is to be moved, not made anew."""
+    steps = (24 if _wide(task) else 36) if options.practice is None else options.practice
     if not steps:
         return None
     recipe = Recipe(
@@ -54,7 +54,7 @@ def exercise_of(options: MicroTuningOptions, task: Task) -> Exercise | None:
         microbatch=32,
         gradient_checkpointing=False,
         share_prefix=False,
-        validate_every=10,
+        validate_every=steps,
         patience=None,
         seed=task.seed,
         checkpoint_seconds=30.0,
@@ -65,7 +65,7 @@ def exercise_of(options: MicroTuningOptions, task: Task) -> Exercise | None:
 def aims_of(options: MicroTuningOptions) -> Aims:
     """One target a person, the same habit for everybody: see `targets.pairs.focused`."""
     search = Search(steady=options.steady, wobble=options.wobble)
-    return Aims(imagined=options.imagined, several=1, stress=STRESS, search=search)
+    return Aims(imagined=options.imagined, several=1, search=search)
 
 
 def _wide(task: Task) -> bool:

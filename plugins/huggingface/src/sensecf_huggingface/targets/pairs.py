@@ -15,8 +15,6 @@ from sensecf_huggingface.targets.values import Values
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sensecf_bench import FeatureSchema
-
     Matrix = NDArray[np.float64]
 
 WANDER = 0.5  # of the second and later counterfactuals of a person
@@ -28,12 +26,11 @@ PATIENCE = 4  # rounds of imagining people until there are enough in the undesir
 @dataclass(frozen=True)
 class Aims:
     """What to learn from: `imagined` people beside the training rows, `several` counterfactuals of each, and how those are
-    searched for. Those with more edits than the median are learnt from `stress` times over."""
+    searched for."""
 
     imagined: int = 0
     several: int = 4
     search: Search = field(default_factory=Search)
-    stress: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +42,11 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.people)
+
+    def some(self, most: int, chance: np.random.Generator) -> Pairs:
+        """At most so many of them, by chance."""
+        at = chance.permutation(len(self))[:most]
+        return Pairs(self.people[at], self.counterfactuals[at])
 
 
 def make_pairs(
@@ -77,21 +79,7 @@ def make_pairs(
         at = np.flatnonzero(np.isfinite(np.take_along_axis(distances, order, 0)[rank]))
         fresh = [i for i in at if _first(seen, int(i), chosen[i])]
         kept.append((people[fresh], chosen[fresh]))
-    pairs = Pairs(*(np.concatenate(parts) for parts in zip(*kept, strict=True)))
-    return stressed(schema, pairs, aims.stress)
-
-
-def stressed(schema: FeatureSchema, pairs: Pairs, times: int) -> Pairs:
-    """The same pairs, with those that take more edits than the median `times` over.
-
-    A model that is not sure whether one more edit is needed leaves it out, as most people do without, and the answer is
-    invalid; an edit too many only costs distance. Weighing examples by what a mistake costs moves the point from which on it
-    goes on (Elkan 2001, "The foundations of cost-sensitive learning").
-    """
-    edits = schema.changed(pairs.counterfactuals, pairs.people).sum(axis=1)
-    many = np.flatnonzero(edits > np.median(edits)) if len(edits) else np.empty(0, dtype=np.intp)
-    at = np.concatenate([np.arange(len(pairs)), np.repeat(many, times - 1)])
-    return Pairs(pairs.people[at], pairs.counterfactuals[at])
+    return Pairs(*(np.concatenate(parts) for parts in zip(*kept, strict=True)))
 
 
 def focused(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_bench.errors import DataError
+from sensecf_huggingface.tuning.sweeps import Choice
 
 if TYPE_CHECKING:
     from sensecf_bench.prompting import Message
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Example:
-    """A sequence of token ids and, for each, whether it is a target; the first never is, as nothing precedes it."""
+    """A sequence of token ids and, for each, whether it is a target; the first never is, as nothing precedes it.
+
+    `choices` say of targets, by their places in the sequence, what else might stand there and what it would be worth.
+    """
 
     ids: tuple[int, ...]
     scored: tuple[bool, ...]
+    choices: tuple[Choice, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.scored):
@@ -30,6 +35,8 @@ class Example:
             raise DataError("an example has no token to learn", "mark at least one token as scored")
         if self.scored[0]:
             raise DataError("the first token of an example is scored, but nothing comes before it", "begin with BOS")
+        if not all(self.scored[choice.place] for choice in self.choices):
+            raise DataError("an example has a choice at a token that is not scored")
 
     @classmethod
     def answer(cls, prompt: Sequence[int], completion: Sequence[int]) -> Example:
@@ -49,6 +56,9 @@ def fingerprint(examples: Iterable[Example]) -> str:
         digest.update(len(example.ids).to_bytes(8, "little"))
         digest.update(np.asarray(example.ids, dtype="<i8").tobytes())
         digest.update(np.asarray(example.scored, dtype=np.bool_).tobytes())
+        for choice in example.choices:
+            digest.update(np.asarray([choice.place, *choice.tokens], dtype="<i8").tobytes())
+            digest.update(np.asarray(choice.worth, dtype="<f8").tobytes())
     return digest.hexdigest()
 
 

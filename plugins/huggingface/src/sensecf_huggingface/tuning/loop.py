@@ -56,7 +56,7 @@ class Loop:
         examples = len(stepper.lengths)
         self.steps = recipe.total_steps(examples)
         self.every = recipe.validate_every or recipe.steps_in_epoch(examples)
-        self.order = Order(stepper.lengths, recipe.batch, recipe.seed)
+        self.order = Order(stepper.lengths, recipe.batch, recipe.seed, recipe.window)
         self.state = State()
         self.best: dict[str, torch.Tensor] = {}
         self._unread: list[torch.Tensor] = []  # losses still on the device: reading one would make it wait

@@ -1,8 +1,7 @@
-"""Preference tuning: a model tries several answers to a question and is moved towards those that were worth more.
+"""Practice: a model answers as it is asked later, and is moved towards what its answers had better have said.
 
-The policy gradient of REINFORCE (Williams 1992) with what the other answers to the same question came to as the baseline
-(Kool et al. 2019, "Buy 4 REINFORCE samples, get a baseline for free!"). Nothing is taught word for word: the classifier's
-verdict on whole answers is all there is to go by, which is what they will be measured by.
+Nothing is taught word for word. Every word of what a model says is held against all that might stand there (see `sweeps`), by
+the classifier's verdict on the whole answer, which is what it will be measured by.
 
 What an answer is worth falls with the distance it asks somebody to go, at a price that follows the share of greedy answers
 that are valid: where more are than wanted, distance is dearer, where fewer are, cheaper.
@@ -22,6 +21,7 @@ from sensecf_huggingface.tuning.batches import Batch
 from sensecf_huggingface.tuning.head import PickedHead
 from sensecf_huggingface.tuning.merged import merged
 from sensecf_huggingface.tuning.optimising import Optimised
+from sensecf_huggingface.tuning.sweeps import NOTHING, Choice, Sweep, priced, shortfall
 
 if TYPE_CHECKING:
     import torch
@@ -29,14 +29,12 @@ if TYPE_CHECKING:
 
     from sensecf_huggingface.tuning.recipe import Recipe
 
-CHEAPEST, DEAREST = 0.1, 3.0
-SWAY = 10.0  # that the share of valid answers has over the price, as an exponent
+CHEAPEST, DEAREST = 0.1, 6.0
+SWAY = 5.0  # that the share of valid answers has over the price, as an exponent
 LATELY = 0.8  # weight of earlier steps in what that share is
 VALID = "valid|lately"  # where a checkpoint keeps it
 AT_ONCE = 4096  # tokens, padding included, that go through the model together where rows are short enough
-NOTHING = 1e-3  # an answer this near to the others' worth teaches nothing
-OUTSIDE = 0.5  # what a valid answer is worth that leaves somebody outside the range of the training rows
-FORMAT = 2  # of all else that decides the weights; a change that moves them counts it up
+FORMAT = 3  # of all else that decides the weights; a change that moves them counts it up
 RULES = {
     "format": FORMAT,
     "cheapest": CHEAPEST,
@@ -44,20 +42,16 @@ RULES = {
     "sway": SWAY,
     "lately": LATELY,
     "nothing": NOTHING,
-    "outside": OUTSIDE,
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Tries:
-    """A question, and the different answers that were tried: how often each, what it is worth before distance (0 where it is
-    not valid, at most 1), and how far it goes, in typical distances; all of shape `(answers,)`."""
+    """A question, the different answers that were given, and the sweeps of each."""
 
     prompt: Sequence[int]
     answers: Sequence[Sequence[int]]
-    counts: NDArray[np.float64]
-    worth: NDArray[np.float64]
-    far: NDArray[np.float64]
+    sweeps: Sequence[Sequence[Sweep]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +106,8 @@ class Practice(Optimised):
         self.model.eval()
 
     def step(self, chosen: NDArray[np.intp], step: int, rate: float) -> torch.Tensor:
-        """Try answers to the questions at these positions, and learn from them. Returns what they fell short of being worth
-        on average, from 0 to 1, a tensor without dimensions."""
+        """Try answers to the questions at these positions, and learn from them. Returns what their choices fall short of being
+        worth on average, from 0 to 1, a tensor without dimensions."""
         import torch
 
         chance = np.random.default_rng([self.recipe.seed, step, len(self.lengths)])
@@ -123,16 +117,16 @@ class Practice(Optimised):
             round_ = self.tutor.round(self.model, chosen, chance)
         self.model.train()
         self.valid = LATELY * self.valid + (1 - LATELY) * round_.valid
-        worth = [_worth(tries, self.price) for tries in round_.tries]
-        advantages = _advantages(round_.tries, worth)
+        work = [_Row.of(tries, self.price) for tries in round_.tries]
+        made = sum(row.made for row in work)
+        short = torch.zeros((), device=self.device)
         self.optimiser.zero_grad()
-        work = [_Row.of(t, a) for t, a in zip(round_.tries, advantages, strict=True)]
-        for rows in _alike([row for row in work if row.answers], self.recipe.microbatch):
-            self._loss(rows, len(chosen)).backward()
+        for rows in _alike([row for row in work if row.made], self.recipe.microbatch):
+            loss = self._loss(rows) / made
+            loss.backward()
+            short += loss.detach()
         self.update(rate)
-        tried = sum(t.counts.sum() for t in round_.tries)
-        gained = sum(float(t.counts @ w) for t, w in zip(round_.tries, worth, strict=True))
-        return torch.tensor(1.0 - gained / max(tried, 1.0))
+        return short
 
     def moments(self) -> dict[str, torch.Tensor]:
         import torch
@@ -143,27 +137,24 @@ class Practice(Optimised):
         self.valid = float(moments[VALID])
         super().restore(weights, {key: value for key, value in moments.items() if key != VALID})
 
-    def _loss(self, rows: Sequence[_Row], questions: int) -> torch.Tensor:
-        import torch
-
-        batch, weights = side_by_side(rows, self.device)
+    def _loss(self, rows: Sequence[_Row]) -> torch.Tensor:
+        """The sum of what the choices of these rows fall short."""
+        batch = side_by_side(rows, self.device)
         with self.head:
             self.head.pick(batch.picked)
             logits = self.model(
                 input_ids=batch.ids, position_ids=batch.positions, attention_mask=batch.mask, use_cache=False
             ).logits[0]
             self.head.pick(None)
-        surprise = torch.nn.functional.cross_entropy(logits.float(), batch.targets, reduction="none")
-        loss: torch.Tensor = (surprise * weights).sum() / questions
-        return loss
+        return shortfall(logits, batch.at, batch.choices).sum()
 
 
 @dataclass(frozen=True)
 class Aims:
     """`wanted` is the share of greedy answers that shall be valid, `price` what distance costs where it is."""
 
-    wanted: float = 0.92
-    price: float = 0.8
+    wanted: float = 0.9
+    price: float = 1.8
 
     def identity(self) -> dict[str, float]:
         """All of practice that decides weights, beside a recipe, as JSON takes it."""
@@ -172,20 +163,24 @@ class Aims:
 
 @dataclass(frozen=True, eq=False)
 class _Row:
-    """A question and those of its answers that there is something to learn from, with their weights."""
+    """A question and those of its answers in which there are choices to learn from."""
 
     prompt: Sequence[int]
     answers: Sequence[Sequence[int]]
-    weights: NDArray[np.float64]
+    choices: Sequence[Sequence[Choice]]
 
     @classmethod
-    def of(cls, tries: Tries, advantages: NDArray[np.float64]) -> _Row:
-        kept = np.flatnonzero(np.abs(advantages) > NOTHING)
-        share = tries.counts / max(tries.counts.sum(), 1.0)
-        return cls(tries.prompt, [tries.answers[int(i)] for i in kept], (advantages * share)[kept])
+    def of(cls, tries: Tries, price: float) -> _Row:
+        choices = priced(tries.sweeps, price)
+        kept = [i for i, some in enumerate(choices) if some]
+        return cls(tries.prompt, [tries.answers[i] for i in kept], [choices[i] for i in kept])
 
     def __len__(self) -> int:
         return len(self.prompt) + sum(map(len, self.answers))
+
+    @property
+    def made(self) -> int:
+        return sum(map(len, self.choices))
 
 
 def _alike(rows: Sequence[_Row], most: int) -> Iterator[Sequence[_Row]]:
@@ -200,47 +195,29 @@ def _alike(rows: Sequence[_Row], most: int) -> Iterator[Sequence[_Row]]:
         yield together
 
 
-def side_by_side(rows: Sequence[_Row], device: torch.device) -> tuple[Batch, torch.Tensor]:
-    """A question a row, its answers after it, each blind to the others; and the weight of every predicted token."""
+def side_by_side(rows: Sequence[_Row], device: torch.device) -> Batch:
+    """A question a row, its answers after it, each blind to the others."""
     import torch
 
     longest = max(map(len, rows))
     ids = np.zeros((len(rows), longest), dtype=np.int64)
     positions = np.zeros(ids.shape, dtype=np.int64)
     owner = np.full(ids.shape, -1, dtype=np.int64)  # which answer a token belongs to; -1 is padding
-    picked, targets, weights = list[int](), list[int](), list[float]()
+    picked, targets, at, choices = list[int](), list[int](), list[int](), list[Choice]()
     for r, row in enumerate(rows):
         asked = len(row.prompt)
         ids[r, :asked], positions[r, :asked], owner[r, :asked] = row.prompt, np.arange(asked), -2
         ends = asked + np.cumsum([0, *map(len, row.answers)])
-        for own, (answer, weight, (start, end)) in enumerate(
-            zip(row.answers, row.weights, pairwise(ends), strict=True)
-        ):
+        for own, (answer, some, (start, end)) in enumerate(zip(row.answers, row.choices, pairwise(ends), strict=True)):
             ids[r, start:end], owner[r, start:end] = answer, own
             positions[r, start:end] = np.arange(asked, asked + len(answer))
+            at += [len(targets) + choice.place for choice in some]
+            choices += some
             picked += [r * longest + asked - 1, *range(r * longest + start, r * longest + end - 1)]
             targets += answer
-            weights += [float(weight)] * len(answer)
     before = np.tri(longest, dtype=np.bool_)
     # The question is seen by all that follows it, padding included, so that no row of the mask is empty.
     mask = before & ((owner[:, :, None] == owner[:, None, :]) | (owner[:, None, :] == -2))
     arrays = (ids, np.array(picked), np.array(targets), positions, mask[:, None])
-    batch = Batch(*(torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in arrays))
-    return batch, torch.tensor(weights, dtype=torch.float32, device=device)
-
-
-def _worth(tries: Tries, price: float) -> NDArray[np.float64]:
-    """What answers are worth at a price of distance, measured from the nearest valid one: those who have far to go are worth
-    no less than others."""
-    valid = tries.worth > 0
-    nearest = tries.far[valid].min() if valid.any() else 0.0
-    return np.where(valid, tries.worth * np.exp(-price * (tries.far - nearest)), 0.0)
-
-
-def _advantages(tries: Sequence[Tries], worth: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-    """How much more each answer is worth than all answers to its question are on average, on a scale of its own for the
-    whole round."""
-    above = [w - np.average(w, weights=t.counts) for t, w in zip(tries, worth, strict=True)]
-    squares = sum(float(t.counts @ a**2) for t, a in zip(tries, above, strict=True))
-    scale = math.sqrt(squares / max(sum(t.counts.sum() for t in tries), 1.0)) + 1e-6
-    return [a / scale for a in above]
+    given = [torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in arrays]
+    return Batch(*given[:3], choices, at, *given[3:])

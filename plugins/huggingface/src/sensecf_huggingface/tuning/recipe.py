@@ -38,6 +38,7 @@ class Recipe:
     steps: int | None = None
     batch: int = 16
     microbatch: int = 4
+    window: int = 50  # batches whose examples are sorted by length together, so that there is little padding; 1: none
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of activations; auto: the model's own
     gradient_checkpointing: bool = True
     share_prefix: bool = True  # compute what all prompts begin with once a microbatch
@@ -52,7 +53,7 @@ class Recipe:
         for name in ("schedule", "precision"):
             if getattr(self, name) not in CHOICES[name]:
                 raise _wrong(name, getattr(self, name), " or ".join(CHOICES[name]))
-        positive = ("rank", "alpha", "learning_rate", "clip", "epochs", "batch", "microbatch")
+        positive = ("rank", "alpha", "learning_rate", "clip", "epochs", "batch", "microbatch", "window")
         optional = ("steps", "validate_every", "patience", "checkpoint_steps")
         for name in positive:
             if not getattr(self, name) > 0:

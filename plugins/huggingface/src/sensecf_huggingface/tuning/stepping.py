@@ -9,6 +9,7 @@ from sensecf_bench.errors import ConfigError
 from sensecf_huggingface.tuning.batches import Batch, Collator, worth_packing
 from sensecf_huggingface.tuning.head import PickedHead
 from sensecf_huggingface.tuning.optimising import Optimised
+from sensecf_huggingface.tuning.sweeps import shortfall
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sensecf_huggingface.tuning.recipe import Recipe
 
 Say = Callable[[str], None]
+VERDICT = 6.0  # nats that an answer worth nothing counts beside one worth everything, where there is a choice
 TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2}  # of a loss computed in two ways
 
 
@@ -60,8 +62,8 @@ class Stepper(Optimised):
         self.model.eval()
 
     def step(self, chosen: NDArray[np.intp], step: int, rate: float) -> torch.Tensor:
-        """Update the parameters by the examples at these positions. Returns the mean loss over their scored tokens, a
-        tensor without dimensions, so that a GPU need not be waited for."""
+        """Update the parameters by the examples at these positions. Returns the mean loss over their scored tokens, and over
+        their choices if there are any, a tensor without dimensions, so that a GPU need not be waited for."""
         import torch
 
         while True:
@@ -75,6 +77,10 @@ class Stepper(Optimised):
 
     def loss(self, batch: Batch) -> torch.Tensor:
         """The sum of the losses of a batch's scored tokens."""
+        return self._losses(batch)[0]
+
+    def _losses(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same, and the sum of what choices fall short."""
         import torch
 
         self.head.pick(batch.picked)
@@ -85,7 +91,9 @@ class Stepper(Optimised):
                 logits = self.model(input_ids=batch.ids, use_cache=False, **given).logits[0]
         finally:
             self.head.pick(None)
-        return torch.nn.functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
+        surprise = torch.nn.functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
+        short = shortfall(logits, batch.at, batch.choices).sum() if batch.choices else torch.zeros_like(surprise)
+        return surprise, short
 
     def _gradients(self, chosen: NDArray[np.intp], step: int) -> torch.Tensor:
         import numpy as np
@@ -94,10 +102,11 @@ class Stepper(Optimised):
         # Noise is a function of the step alone: neither validation nor an interruption in between can change it.
         torch.manual_seed(int(np.random.SeedSequence([self.recipe.seed, step]).generate_state(1, np.uint64)[0]))
         self.optimiser.zero_grad()
-        targets = self.collator.targets(chosen)
+        targets, made = self.collator.targets(chosen), self.collator.made(chosen)
         total = torch.zeros((), device=self.device)
         for start in range(0, len(chosen), self.microbatch):
-            loss = self.loss(self.collator.batch(chosen[start : start + self.microbatch])) / targets
+            surprise, short = self._losses(self.collator.batch(chosen[start : start + self.microbatch]))
+            loss = surprise / targets + VERDICT * short / max(made, 1)
             loss.backward()
             total += loss.detach()
         return total
