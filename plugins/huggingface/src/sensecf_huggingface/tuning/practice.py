@@ -218,6 +218,16 @@ def side_by_side(rows: Sequence[_Row], device: torch.device) -> Batch:
     before = np.tri(longest, dtype=np.bool_)
     # The question is seen by all that follows it, padding included, so that no row of the mask is empty.
     mask = before & ((owner[:, :, None] == owner[:, None, :]) | (owner[:, None, :] == -2))
-    arrays = (ids, np.array(picked), np.array(targets), positions, mask[:, None])
-    given = [torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in arrays]
-    return Batch(*given[:3], choices, at, *given[3:])
+
+    def tensor(array: NDArray[Any]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+    return Batch(
+        tensor(ids),
+        tensor(np.array(picked)),
+        tensor(np.array(targets)),
+        choices,
+        at,
+        tensor(positions),
+        tensor(mask[:, None]),
+    )
