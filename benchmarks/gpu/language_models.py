@@ -126,16 +126,14 @@ def speed(bench: Bench) -> dict:
 
 def constraint(bench: Bench) -> dict:
     """Free answers beside answers held to the grammar, 32 at once, all to the same number of tokens."""
-    from sensecf_huggingface.chat import prompt_ids
     from sensecf_huggingface.decoding import Decoder, Decoding, Limits
 
     generator = bench.fitted()
     asker = generator._asker
     tokens = bench.chosen.tokens
     people = bench.people(AT_ONCE)
-    grammars = [held for held, _ in asker._grammars(people.schema, list(people))]
-    asked = asker.questions.messages(people.matrix, np.full(len(people), 0.5))
-    prompts = [prompt_ids(asker.loaded.tokenizer, messages) for messages in asked]
+    asked = asker.asked(people)
+    prompts, grammars = [one.ids for one in asked], [one.grammar for one in asked]
     known, limits = asker.compiler.vocabulary, Limits(AT_ONCE, threads=1)
     ways = {
         "free": (Decoder(replace(asker.loaded, stop_ids=()), limits, known), [None] * len(prompts)),
@@ -244,9 +242,9 @@ def peak_gib() -> float:
 # -- results ---------------------------------------------------------------------------------------------------------
 
 
-def write(result: dict) -> None:
-    (RESULTS / "gpu_language_models.json").write_text(json.dumps(result, indent=1) + "\n")
-    (RESULTS / "gpu_language_models.md").write_text(page(result))
+def write(result: dict, out: Path) -> None:
+    (out / "gpu_language_models.json").write_text(json.dumps(result, indent=1) + "\n")
+    (out / "gpu_language_models.md").write_text(page(result))
 
 
 def page(result: dict) -> str:
@@ -348,6 +346,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5 if full else 3)
     parser.add_argument("--epochs", type=float, default=1.0 if full else 0.6)
     parser.add_argument("--home", type=Path, help="folder for the models, 32 GB; a temporary one by default")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -373,7 +372,7 @@ def main() -> None:
             for stage in chosen.stages:
                 print(f"{name}: {stage}", file=sys.stderr)
                 found[stage] = RUNS[stage](bench)
-                write(result)
+                write(result, chosen.out)
     print(page(result))
 
 

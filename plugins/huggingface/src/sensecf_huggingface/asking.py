@@ -59,6 +59,16 @@ class Asker:
 
     def ask(self, queries: QueryBatch) -> tuple[list[Asked], list[list[Completion]]]:
         """The queries that have an answer at all, and the completions of each, in their order."""
+        asked = self.asked(queries)
+        heat = 0.0 if self.samples == 1 else self.temperature
+        longest = max((a.longest for a in asked), default=1)
+        how = Decoding(longest, self.samples, heat, first_greedy=True)
+        return asked, self.decoder.decode(
+            [a.ids for a in asked], [a.grammar for a in asked], [a.query.seed for a in asked], how
+        )
+
+    def asked(self, queries: QueryBatch) -> list[Asked]:
+        """The queries that have an answer at all, as they are put."""
         told = np.full(len(queries), 0.5) if self.probability is None else self.probability(queries.matrix)
         people = list(queries)
         grammars = self._grammars(queries.schema, people, self.questions.to_mend(queries.matrix))
@@ -67,12 +77,7 @@ class Asker:
             if held is not None:
                 ids = prompt_ids(self.loaded.tokenizer, messages)
                 asked.append(Asked(query, ids, *held))
-        heat = 0.0 if self.samples == 1 else self.temperature
-        longest = max((a.longest for a in asked), default=1)
-        how = Decoding(longest, self.samples, heat, first_greedy=True)
-        return asked, self.decoder.decode(
-            [a.ids for a in asked], [a.grammar for a in asked], [a.query.seed for a in asked], how
-        )
+        return asked
 
     def _grammars(
         self, schema: FeatureSchema, people: Sequence[Query], to_mend: Sequence[tuple[str, ...]]
