@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensecf_huggingface.targets.search import AT_ONCE, FLIP
+from sensecf_huggingface.targets.search import FLIP, in_parts
 from sensecf_huggingface.tuning.sweeps import Sweep
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ class Judge:
         worth, far = np.zeros(len(rows)), np.zeros(len(rows))
         if there.any():
             some = rows[there]
-            parts = [self.probability(some[i : i + AT_ONCE]) for i in range(0, len(some), AT_ONCE)]
-            good = (np.concatenate(parts) >= FLIP) & schema.keeps(some)
+            good = (in_parts(self.probability, some) >= FLIP) & schema.keeps(some)
             worth[there] = np.where(good, np.where(schema.in_training_range(some).all(axis=1), 1.0, OUTSIDE), 0.0)
             far[there] = schema.gaps(some, people[there]).mean(axis=1) / self.typical
         return worth, far

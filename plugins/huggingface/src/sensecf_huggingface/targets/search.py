@@ -103,8 +103,7 @@ class _Work:
     chance: np.random.Generator
 
     def ask(self, rows: Matrix) -> Matrix:
-        parts = [self.probability(rows[i : i + AT_ONCE]) for i in range(0, len(rows), AT_ONCE)]
-        return np.concatenate(parts) if parts else np.empty(0)
+        return in_parts(self.probability, rows)
 
     @cached_property
     def home(self) -> Matrix:
@@ -291,6 +290,12 @@ class _Work:
         value = choices[nearest(choices, far + share * (near - far))]
         inward = (np.minimum(far, near) <= value) & (value <= np.maximum(far, near))
         return np.where(share >= 1, near, np.where(inward, value, far))
+
+
+def in_parts(probability: Callable[[Matrix], Matrix], rows: Matrix) -> Matrix:
+    """What `probability` says of rows, shape `(n,)`, asked about so many at once as memory bears."""
+    parts = [probability(rows[i : i + AT_ONCE]) for i in range(0, len(rows), AT_ONCE)]
+    return np.concatenate(parts) if parts else np.empty(0)
 
 
 def _gain(after: Matrix, now: Matrix) -> Matrix:
