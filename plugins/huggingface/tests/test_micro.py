@@ -15,7 +15,7 @@ from sensecf_huggingface.chat import answer_ids, prompt_ids
 from sensecf_huggingface.finetuning import Exercise, Lesson
 from sensecf_huggingface.generators import Micro, MicroTuned
 from sensecf_huggingface.grammar import edit_list_grammar
-from sensecf_huggingface.judging import OUTSIDE, Judge, Sweeper
+from sensecf_huggingface.judging import FAINTEST, OUTSIDE, Judge, Sweeper
 from sensecf_huggingface.micro import base
 from sensecf_huggingface.micro.codebook import PROBABILITIES, Codebook, probability_text
 from sensecf_huggingface.micro.tokenizer import make_tokenizer
@@ -301,7 +301,9 @@ def test_a_tutor_sweeps_what_was_said_by_the_classifier_the_rules_and_the_range(
     round_ = ClassifierTutor(room).round(asker.loaded.model, chosen, np.random.default_rng(0))
     queries = asked_about(task, people[chosen], np.zeros(len(chosen), dtype=np.uint64))
     _, greedy = Asker(asker.loaded, asker.questions, asker.probability).ask(queries)
-    tokenizer = asker.loaded.tokenizer
+    tokenizer, codebook = asker.loaded.tokenizer, asker.questions.codebook
+    texts = [w.text for j in np.flatnonzero(task.schema.mutable) for w in codebook.of_edits(j) if w.role == "value"]
+    values = set(tokenizer.convert_tokens_to_ids(texts))
 
     def row_of(ids, query):
         proposal = asker.questions.read(tokenizer.decode(ids), query.row)
@@ -312,17 +314,26 @@ def test_a_tutor_sweeps_what_was_said_by_the_classifier_the_rules_and_the_range(
             return 0.0
         return 1.0 if task.schema.in_training_range(row).all() else OUTSIDE
 
+    def odds(row):
+        probability = np.clip(rule(row)[0, 1], FAINTEST, 0.5)
+        return np.log(probability / (1 - probability)) if task.schema.keeps(row) else -np.inf
+
     valid, swept = [], {"value": 0, "left out": 0, "ends": 0}
     for i, (query, tries, said) in enumerate(zip(queries, round_.tries, greedy, strict=True)):
         assert tuple(tries.answers[0]) == said[0].ids  # the greedy answer comes first
         assert len(set(map(tuple, tries.answers))) == len(tries.answers)
         valid.append(worth(row_of(tries.answers[0], query)) > 0)
         for ids, sweeps in zip(tries.answers, tries.sweeps, strict=True):
+            if not set(ids[1:-1:2]) <= values:  # spelled in characters, as no answer was taught
+                assert sweeps == []
+                continue
             edits = (len(ids) - 1) // 2
             assert [s.place for s in sweeps if s.place % 2] == [2 * e + 1 for e in range(edits)]
             for sweep in sweeps:
                 assert ids[sweep.place] in sweep.tokens
-                for token, its_worth, far in zip(sweep.tokens, sweep.worth, sweep.far, strict=True):
+                for token, its_worth, far, its_odds in zip(
+                    sweep.tokens, sweep.worth, sweep.far, sweep.odds, strict=True
+                ):
                     if sweep.place % 2:
                         other, kind = [*ids[: sweep.place], token, *ids[sweep.place + 1 :]], "value"
                     elif token == ids[-1] and sweep.place + 3 < len(ids):
@@ -332,6 +343,7 @@ def test_a_tutor_sweeps_what_was_said_by_the_classifier_the_rules_and_the_range(
                         other, kind = [*ids[: sweep.place], token, *ids[after + 1 :]], "left out"
                     row = row_of(other, query)
                     assert its_worth == worth(row)
+                    assert its_odds == pytest.approx(odds(row))
                     assert far == pytest.approx(task.schema.gaps(row, people[i : i + 1]).mean() / typical)
                     swept[kind] += 1
     assert round_.valid == np.mean(valid)

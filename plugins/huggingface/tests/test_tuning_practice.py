@@ -53,7 +53,7 @@ class Wanting:
             return model(input_ids=ids).logits[:, -1, WORDS].double().softmax(-1).numpy()
 
     def round(self, model, chosen, chance):
-        sweep = Sweep(0, WORDS, np.array(self.worth, dtype=float), np.array(self.far))
+        sweep = Sweep(0, WORDS, np.array(self.worth, dtype=float), np.array(self.far), np.full(len(WORDS), -1.0))
         tries, greedy = [], []
         for i, shares in zip(chosen, self.shares(model, chosen), strict=True):
             said = {int(shares.argmax()), int(chance.choice(8, p=shares / shares.sum()))}

@@ -7,13 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sensecf_huggingface.tuning.sweeps import Choice, Sweep, priced, shortfall
+from sensecf_huggingface.tuning.sweeps import HOPE, Choice, Sweep, priced, shortfall
 
 WORTH = st.floats(0, 1)
 
 
-def sweep(worth, far, place=1):
-    return Sweep(place, np.arange(len(worth)), np.array(worth, dtype=float), np.array(far, dtype=float))
+def sweep(worth, far, place=1, odds=None):
+    odds = [-3.0] * len(worth) if odds is None else odds
+    return Sweep(place, np.arange(len(worth)), *(np.array(x, dtype=float) for x in (worth, far, odds)))
 
 
 def test_what_words_are_worth_by_hand():
@@ -31,6 +32,19 @@ def test_distance_is_counted_from_the_nearest_of_all_answers_to_a_question():
 
 def test_where_all_words_are_worth_the_same_there_is_no_choice():
     assert priced([[sweep([0, 0], [1.0, 2.0]), sweep([1, 1], [1.0, 1.0])], []], price=1.0) == [[], []]
+
+
+def test_where_no_word_would_do_those_are_better_that_come_nearer_to_flipping():
+    hopeless, plain = priced(
+        [[sweep([0, 0, 0, 0], [1, 9, 1, 1], odds=[-4.0, -1.0, -2.5, -np.inf])], [sweep([0, 1], [1, 1], odds=[-1, 0])]],
+        1.0,
+    )
+    assert hopeless[0].worth.tolist() == pytest.approx([0.0, HOPE * 3 / 4, HOPE * 1.5 / 4, 0.0])
+    assert plain[0].worth.tolist() == [0.0, 1.0]  # where a word flips, being near it is worth nothing
+
+
+def test_what_nobody_could_be_gives_no_hope():
+    assert priced([[sweep([0, 0], [1, 2], odds=[-np.inf, -np.inf])]], price=1.0) == [[]]
 
 
 @settings(max_examples=50, deadline=None)

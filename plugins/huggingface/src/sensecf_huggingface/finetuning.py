@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_huggingface.adapters import Adapters, Identity, Trained
-from sensecf_huggingface.judging import OUTSIDE, Judge, Sweeper
+from sensecf_huggingface.judging import FAINTEST, OUTSIDE, Judge, Sweeper
 from sensecf_huggingface.targets.pairs import Aims, Pairs, make_pairs
 from sensecf_huggingface.targets.people import asked_about, imagined
 from sensecf_huggingface.targets.search import FLIP, search
 from sensecf_huggingface.targets.values import Values
 from sensecf_huggingface.tuning.stepping import VERDICT
-from sensecf_huggingface.tuning.sweeps import priced
+from sensecf_huggingface.tuning.sweeps import HOPE, priced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,7 +108,7 @@ def data_key(lesson: Lesson) -> str:
             prompt.answer.rationale, lesson.questions.confidence, lesson.questions.codebook is not None,
             lesson.questions.mend, repr(lesson.aims)]  # fmt: skip
     if lesson.questions.codebook is not None:
-        said += [SWEPT, PRICE, OUTSIDE, VERDICT]
+        said += [SWEPT, PRICE, OUTSIDE, FAINTEST, HOPE, VERDICT]
     digest = hashlib.sha256(json.dumps(said).encode())
     for array in (task.train_matrix, task.predict_proba(probes), *lesson.values.choices):
         digest.update(np.ascontiguousarray(array).tobytes())

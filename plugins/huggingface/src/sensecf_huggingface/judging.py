@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 OUTSIDE = 0.5  # what a valid row is worth that leaves somebody outside the range of the training rows
+FAINTEST = 1e-6  # smaller probabilities are all the same
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """Of some rows, each of shape `(n,)`: what they are worth before distance, how far they go, in typical distances, and the
+    odds of those that are not valid, in nats (see `Sweep`)."""
+
+    worth: Matrix
+    far: Matrix
+    odds: Matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +42,20 @@ class Judge:
     probability: Callable[[Matrix], Matrix]  # of the target class
     typical: float
 
-    def __call__(self, rows: Matrix, people: Matrix) -> tuple[Matrix, Matrix]:
-        """What rows are worth before distance, and how far they go in typical distances, both of shape `(n,)`; rows and
-        people are of shape `(n, d)`, and a row that is none is NaN."""
+    def __call__(self, rows: Matrix, people: Matrix) -> Verdict:
+        """The verdict on rows that are proposed to people, both of shape `(n, d)`; a row that is none is NaN."""
         schema = self.schema
         there = np.isfinite(rows).all(axis=1)
-        worth, far = np.zeros(len(rows)), np.zeros(len(rows))
+        worth, far, odds = np.zeros(len(rows)), np.zeros(len(rows)), np.full(len(rows), -np.inf)
         if there.any():
             some = rows[there]
-            good = (in_parts(self.probability, some) >= FLIP) & schema.keeps(some)
-            worth[there] = np.where(good, np.where(schema.in_training_range(some).all(axis=1), 1.0, OUTSIDE), 0.0)
+            probability, possible = in_parts(self.probability, some), schema.keeps(some)
+            seen = schema.in_training_range(some).all(axis=1)
+            worth[there] = ((probability >= FLIP) & possible) * np.where(seen, 1.0, OUTSIDE)
             far[there] = schema.gaps(some, people[there]).mean(axis=1) / self.typical
-        return worth, far
+            faint = np.clip(probability, FAINTEST, FLIP)
+            odds[there] = np.where(possible, np.log(faint / (1.0 - faint)), -np.inf)
+        return Verdict(worth, far, odds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +76,13 @@ class Sweeper:
         if not sum(counts):
             return [[] for _ in answers]
         asked = np.concatenate([t.rows for mine in trials for t in mine])
-        worth, far = self.judge(asked, np.repeat(people, counts, axis=0))
+        said = self.judge(asked, np.repeat(people, counts, axis=0))
         found, start = list[list[Sweep]](), 0
         for mine in trials:
             found.append([])
             for trial in mine:
                 own = slice(start, start + len(trial.rows))
-                found[-1].append(Sweep(trial.place, trial.tokens, worth[own], far[own]))
+                found[-1].append(Sweep(trial.place, trial.tokens, said.worth[own], said.far[own], said.odds[own]))
                 start += len(trial.rows)
         return found
 

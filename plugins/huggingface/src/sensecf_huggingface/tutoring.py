@@ -81,12 +81,12 @@ class ClassifierTutor:
         rows = self._rows(asked, flat)
         sweeps = room.sweeper.sweeps(those, rows, [c.ids for _, c in flat])
         first = np.cumsum([0, *counts])[:-1]
-        valid, _ = room.sweeper.judge(rows[first], those[first])
+        valid = room.sweeper.judge(rows[first], those[first]).worth > 0
         tries = [
             Tries(one.ids, [c.ids for c in some], sweeps[start : start + len(some)])
             for one, some, start in zip(asked, different, first, strict=True)
         ]
-        return Round(tries, float((valid > 0).mean()))
+        return Round(tries, float(valid.mean()))
 
     def _asker(self, model: Any) -> Asker:
         """Asks for the greedy answer and then for those that are drawn."""

@@ -22,8 +22,8 @@ def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
     batch = 32 if _wide(task) else 64
     steps = options.steps or (150 if _wide(task) else 250)
     return Recipe(
-        rank=32,
-        alpha=64.0,
+        rank=64,
+        alpha=128.0,
         dropout=0.0,
         learning_rate=3e-3,
         warmup=0.05,
@@ -33,6 +33,7 @@ def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
         window=1,  # steps of long answers alone and of short ones alone pull to and fro
         gradient_checkpointing=False,
         share_prefix=False,
+        composed=True,
         validate_every=steps,
         patience=None,
         seed=task.seed,
@@ -42,7 +43,7 @@ def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
 
 def exercise_of(options: MicroTuningOptions, task: Task) -> Exercise | None:
     """Practice at a tenth of the learning rate: the model is to be moved, not made anew."""
-    steps = (24 if _wide(task) else 36) if options.practice is None else options.practice
+    steps = (36 if _wide(task) else 60) if options.practice is None else options.practice
     if not steps:
         return None
     recipe = Recipe(
@@ -54,6 +55,7 @@ def exercise_of(options: MicroTuningOptions, task: Task) -> Exercise | None:
         microbatch=32,
         gradient_checkpointing=False,
         share_prefix=False,
+        composed=True,
         validate_every=steps,
         patience=None,
         seed=task.seed,

@@ -21,7 +21,7 @@ from sensecf_huggingface.tuning.batches import Batch
 from sensecf_huggingface.tuning.head import PickedHead
 from sensecf_huggingface.tuning.merged import merged
 from sensecf_huggingface.tuning.optimising import Optimised
-from sensecf_huggingface.tuning.sweeps import NOTHING, Choice, Sweep, priced, shortfall
+from sensecf_huggingface.tuning.sweeps import HOPE, NOTHING, Choice, Sweep, priced, shortfall
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +42,7 @@ RULES = {
     "sway": SWAY,
     "lately": LATELY,
     "nothing": NOTHING,
+    "hope": HOPE,
 }
 
 

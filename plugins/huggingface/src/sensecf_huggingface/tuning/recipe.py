@@ -42,6 +42,9 @@ class Recipe:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of activations; auto: the model's own
     gradient_checkpointing: bool = True
     share_prefix: bool = True  # compute what all prompts begin with once a microbatch
+    composed: bool = (
+        False  # multiply by weight and adapter at once, for small models (see `composed`); takes no dropout
+    )
     validate_every: int | None = None  # steps; None: after each epoch
     patience: int | None = 2  # validations without a better one before stopping; None: never stop early
     seed: int = 0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+HOPE = 0.3  # what is worth nothing may count at most, for the classifier's probability, where nothing is valid
 NOTHING = 1e-3  # choices that make less of a difference teach nothing
 IMPOSSIBLE = -1e9  # log-odds of what fills up a row
 
@@ -36,27 +37,41 @@ class Choice:
 @dataclass(frozen=True, eq=False)
 class Sweep:
     """The same before distance has its price: `far` says how far each goes, in typical distances; shape `(n,)`. What is not
-    valid is worth 0."""
+    valid is worth 0, and `odds` says how near it is to flipping, in nats: minus infinity for what nobody could be."""
 
     place: int
     tokens: NDArray[np.int64]
     worth: NDArray[np.float64]
     far: NDArray[np.float64]
+    odds: NDArray[np.float64]
 
 
 def priced(sweeps: Sequence[Sequence[Sweep]], price: float) -> list[list[Choice]]:
     """The choices there are in each of the answers to one question, where they make a difference.
 
     `price` is that of a typical distance, as an exponent. It is counted from the nearest valid answer: those who have far to go
-    are worth no less than others.
+    are worth no less than others. Where no word would do, those are better that come nearer to flipping: a model whose
+    answers have gone wrong in two words would otherwise never hear of it.
     """
     valid = [s.far[s.worth > 0] for some in sweeps for s in some]
     nearest = min((far.min() for far in valid if len(far)), default=0.0)
     choices = []
     for some in sweeps:
-        worths = [s.worth * np.exp(-price * np.maximum(s.far - nearest, 0.0)) for s in some]
+        worths = [_worth(s, price, nearest) if s.worth.any() else _hope(s) for s in some]
         choices.append([Choice(s.place, s.tokens, w) for s, w in zip(some, worths, strict=True) if np.ptp(w) > NOTHING])
     return choices
+
+
+def _worth(sweep: Sweep, price: float, nearest: float) -> NDArray[np.float64]:
+    return sweep.worth * np.exp(-price * np.maximum(sweep.far - nearest, 0.0))
+
+
+def _hope(sweep: Sweep) -> NDArray[np.float64]:
+    worth, there = np.zeros(len(sweep.odds)), np.isfinite(sweep.odds)
+    if there.any():
+        odds = sweep.odds[there]
+        worth[there] = HOPE * (odds - odds.min()) / (1.0 + np.ptp(odds))
+    return worth
 
 
 def shortfall(logits: torch.Tensor, at: Sequence[int], choices: Sequence[Choice]) -> torch.Tensor:

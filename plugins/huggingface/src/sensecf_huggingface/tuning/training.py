@@ -6,13 +6,14 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from sensecf_bench.errors import ConfigError, DataError
+from sensecf_huggingface.tuning.composed import composed
 from sensecf_huggingface.tuning.digests import digest
 from sensecf_huggingface.tuning.examples import Example, fingerprint
 from sensecf_huggingface.tuning.loop import Loop, Watch
@@ -65,7 +66,8 @@ def fine_tune(
             save = partial(_save_adapter, adapted)
             parameters = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
             work = _Work(adapted, identity, recipe, len(examples), folder, "adapter", save, loaded.device)
-            return work.carry_out(partial(Stepper, adapted, parameters, examples, recipe), validate, note)
+            with composed(adapted) if recipe.composed else nullcontext():
+                return work.carry_out(partial(Stepper, adapted, parameters, examples, recipe), validate, note)
         finally:
             adapted.unload()
 
@@ -104,7 +106,8 @@ def practise(
             parameters = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
             save = partial(_save_adapter, adapted)
             work = _Work(adapted, identity, recipe, len(tutor.lengths), folder, "adapter", save, loaded.device)
-            return work.carry_out(lambda say: Practice(adapted, parameters, tutor, recipe, aims), validate, note)
+            with composed(adapted) if recipe.composed else nullcontext():
+                return work.carry_out(lambda say: Practice(adapted, parameters, tutor, recipe, aims), validate, note)
         finally:
             adapted.unload()
 
