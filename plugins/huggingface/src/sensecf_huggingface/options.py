@@ -88,7 +88,7 @@ class MicroTuningOptions(MicroOptions):
     """Options of llama-micro-ft."""
 
     steps: int | None = Field(None, ge=1, description="of fine-tuning; 250, and 150 for more than twenty features")
-    practice: int | None = Field(None, ge=0, description="steps of practice after it, 0 for none; 36, and 24 likewise")
+    practice: int | None = Field(None, ge=0, description="steps of practice after it, 0 for none; 60, and 36 likewise")
     imagined: int = Field(
         6000, ge=0, description="people to learn from beside the training rows, drawn from among them"
     )
