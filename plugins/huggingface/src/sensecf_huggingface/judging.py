@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensecf_huggingface.targets.search import FLIP, in_parts
+from sensecf_huggingface.targets.search import FLIP, in_parts, log_odds
 from sensecf_huggingface.tuning.sweeps import Sweep
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ class Judge:
             seen = schema.in_training_range(some).all(axis=1)
             worth[there] = ((probability >= FLIP) & possible) * np.where(seen, 1.0, OUTSIDE)
             far[there] = schema.gaps(some, people[there]).mean(axis=1) / self.typical
-            faint = np.clip(probability, FAINTEST, FLIP)
-            odds[there] = np.where(possible, np.log(faint / (1.0 - faint)), -np.inf)
+            odds[there] = np.where(possible, log_odds(np.clip(probability, FAINTEST, FLIP)), -np.inf)
         return Verdict(worth, far, odds)
 
 

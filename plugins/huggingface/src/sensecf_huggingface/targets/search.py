@@ -300,10 +300,11 @@ def in_parts(probability: Callable[[Matrix], Matrix], rows: Matrix) -> Matrix:
 
 def _gain(after: Matrix, now: Matrix) -> Matrix:
     """What an edit gains: probability, or a little for log-odds where the classifier is so sure that nothing else moves."""
-    return after - now + FAINT * (_log_odds(after) - _log_odds(now))
+    return after - now + FAINT * (log_odds(after) - log_odds(now))
 
 
-def _log_odds(p: Matrix) -> Matrix:
+def log_odds(p: Matrix) -> Matrix:
+    """Of probabilities, in nats; finite for certainty too."""
     inside = np.clip(p, TINY, 1 - TINY)
     odds: Matrix = np.log(inside / (1 - inside))
     return odds

@@ -42,9 +42,7 @@ class Recipe:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of activations; auto: the model's own
     gradient_checkpointing: bool = True
     share_prefix: bool = True  # compute what all prompts begin with once a microbatch
-    composed: bool = (
-        False  # multiply by weight and adapter at once, for small models (see `composed`); takes no dropout
-    )
+    composed: bool = False  # weight and adapter as one product, for small models without dropout (see `composed`)
     validate_every: int | None = None  # steps; None: after each epoch
     patience: int | None = 2  # validations without a better one before stopping; None: never stop early
     seed: int = 0

@@ -66,8 +66,7 @@ def fine_tune(
             save = partial(_save_adapter, adapted)
             parameters = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
             work = _Work(adapted, identity, recipe, len(examples), folder, "adapter", save, loaded.device)
-            with composed(adapted) if recipe.composed else nullcontext():
-                return work.carry_out(partial(Stepper, adapted, parameters, examples, recipe), validate, note)
+            return work.carry_out(partial(Stepper, adapted, parameters, examples, recipe), validate, note)
         finally:
             adapted.unload()
 
@@ -106,8 +105,7 @@ def practise(
             parameters = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
             save = partial(_save_adapter, adapted)
             work = _Work(adapted, identity, recipe, len(tutor.lengths), folder, "adapter", save, loaded.device)
-            with composed(adapted) if recipe.composed else nullcontext():
-                return work.carry_out(lambda say: Practice(adapted, parameters, tutor, recipe, aims), validate, note)
+            return work.carry_out(lambda say: Practice(adapted, parameters, tutor, recipe, aims), validate, note)
         finally:
             adapted.unload()
 
@@ -173,7 +171,8 @@ class _Work:
         def say(remark: str) -> None:
             note(Progress(0, self.recipe.total_steps(self.questions), remark=remark))
 
-        with steps(say) as stepper:
+        one_product = composed(self.model) if self.recipe.composed else nullcontext()
+        with one_product, steps(say) as stepper:
             watch = Watch(None if validate is None else self._judge(validate), note)
             state = Loop(stepper, self.recipe, checkpoints, self.identity, watch).run()
         tuned = Tuned(self._written(), state.step, state.losses, state.validity, state.seconds, peak(self.device))
