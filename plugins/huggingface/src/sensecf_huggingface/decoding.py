@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 import xgrammar
 
 from sensecf_huggingface.constraint import Constraint, Masks, vocabulary
+from sensecf_huggingface.draws import Draws
 from sensecf_huggingface.reading import Reading, read_prefix
 
 if TYPE_CHECKING:
@@ -71,16 +71,13 @@ class _Answer:
     suffix: Sequence[int]
     grammar: Any
     most: int
-    seed: int
+    draws: Draws
     tokens: list[int] = field(default_factory=list)
     finished: bool = False
 
-    def __post_init__(self) -> None:
-        self.restart()
-
     def restart(self) -> None:
         self.tokens, self.finished = [], False
-        self.draws = np.random.default_rng([self.seed, self.sample])
+        self.draws.restart()
 
     @property
     def open(self) -> bool:
@@ -114,8 +111,9 @@ class Decoder:
     ) -> list[list[Completion]]:
         """Answer prompts, given as token ids: for each, as many completions as samples, in their order.
 
-        A compiled grammar holds a prompt's answers; None leaves them free. Sample s of a prompt draws from its seed and s
-        alone. Raises PromptTooLongError naming the prompt, and torch.OutOfMemoryError if not even one prompt fits.
+        A compiled grammar holds a prompt's answers; None leaves them free. Sample s of a prompt draws by its seed and s
+        alone, spread over what might be said (see `draws`). Raises PromptTooLongError naming the prompt, and
+        torch.OutOfMemoryError if not even one prompt fits.
         """
         if not len(prompts) == len(grammars) == len(seeds):
             raise ValueError(f"{len(prompts)} prompts, {len(grammars)} grammars and {len(seeds)} seeds")
@@ -126,7 +124,7 @@ class Decoder:
             prefix = self._shared_prefix(prompts)
             start = 0 if prefix is None else len(prefix)
             answers = [
-                _Answer(i, s, ids[start:], grammars[i], most[i], int(seeds[i]))
+                _Answer(i, s, ids[start:], grammars[i], most[i], Draws(int(seeds[i]), s))
                 for i, ids in enumerate(prompts)
                 for s in range(how.samples)
             ]
@@ -221,20 +219,25 @@ def _chosen(logits: torch.Tensor, answers: list[_Answer], how: Decoding) -> torc
     """The next token of each row, shape `(n,)`.
 
     Sampling turns the distribution function around at one number that the answer draws for itself, so that the same
-    distribution gives the same token whatever else is in the batch.
+    distribution gives the same token whatever else is in the batch, and tells the answer where that token lies.
     """
     probable = logits.argmax(dim=-1)
     if how.temperature == 0:
         return probable
-    points = torch.tensor([a.draws.random() if a.open else 0.0 for a in answers], dtype=torch.float64)
     shares = torch.softmax(logits.double() / how.temperature, dim=-1).cumsum(dim=-1)
     total = shares[:, -1:]
-    wanted = torch.minimum(points[:, None].to(logits.device) * total, torch.nextafter(total, torch.zeros_like(total)))
-    sampled = torch.searchsorted(shares, wanted, right=True)[:, 0]
+    points = torch.tensor([a.draws.point if a.open else 0.0 for a in answers], dtype=torch.float64)[:, None]
+    wanted = torch.minimum(points.to(logits.device) * total, torch.nextafter(total, torch.zeros_like(total)))
+    sampled = torch.searchsorted(shares, wanted, right=True)
+    below = torch.where(sampled > 0, shares.gather(1, (sampled - 1).clamp(min=0)), 0.0) / total
+    above = shares.gather(1, sampled) / total
+    for answer, low, high in zip(answers, below[:, 0].tolist(), above[:, 0].tolist(), strict=True):
+        if answer.open:
+            answer.draws.narrow(low, high)
     if not how.first_greedy:
-        return sampled
+        return sampled[:, 0]
     first = torch.tensor([a.sample == 0 for a in answers], device=logits.device)
-    return torch.where(first, probable, sampled)
+    return torch.where(first, probable, sampled[:, 0])
 
 
 def _common(sequences: Sequence[Sequence[int]]) -> list[int]:

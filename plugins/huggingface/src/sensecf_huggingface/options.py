@@ -87,11 +87,11 @@ class MicroOptions(AskingOptions):
 class MicroTuningOptions(MicroOptions):
     """Options of llama-micro-ft."""
 
-    steps: int | None = Field(None, ge=1, description="of fine-tuning; 250, and 150 for more than twenty features")
+    steps: int | None = Field(None, ge=1, description="of fine-tuning; 250, and 120 for more than twenty features")
     practice: int | None = Field(None, ge=0, description="steps of practice after it, 0 for none; 60, and 36 likewise")
     imagined: int = Field(
         6000, ge=0, description="people to learn from beside the training rows, drawn from among them"
     )
     mend: bool = Field(True, description=MEND)
-    steady: float = Field(0.9, ge=0, le=1, description="share of slightly different people whom a target must flip too")
-    wobble: float = Field(0.03, ge=0, le=0.5, description="how different those are, as a share of each feature's range")
+    steady: float = Field(0.5, ge=0, le=1, description="share of slightly different people whom a target must flip too")
+    wobble: float = Field(0.02, ge=0, le=0.5, description="how different those are, as a share of each feature's range")

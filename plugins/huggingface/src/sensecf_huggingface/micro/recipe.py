@@ -20,7 +20,7 @@ WIDE = 20  # features above which a table is wide; it gets fewer people a batch 
 def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
     """LoRA of a rank that is large for so small a model: it has a decision boundary to learn, not a manner of speaking."""
     batch = 32 if _wide(task) else 64
-    steps = options.steps or (150 if _wide(task) else 250)
+    steps = options.steps or (120 if _wide(task) else 250)
     return Recipe(
         rank=64,
         alpha=128.0,

@@ -34,7 +34,7 @@ SWAY = 5.0  # that the share of valid answers has over the price, as an exponent
 LATELY = 0.8  # weight of earlier steps in what that share is
 VALID = "valid|lately"  # where a checkpoint keeps it
 AT_ONCE = 4096  # tokens, padding included, that go through the model together where rows are short enough
-FORMAT = 3  # of all else that decides the weights; a change that moves them counts it up
+FORMAT = 4  # of all else that decides the weights; a change that moves them counts it up
 RULES = {
     "format": FORMAT,
     "cheapest": CHEAPEST,
@@ -155,7 +155,7 @@ class Aims:
     """`wanted` is the share of greedy answers that shall be valid, `price` what distance costs where it is."""
 
     wanted: float = 0.9
-    price: float = 1.0
+    price: float = 0.9
 
     def identity(self) -> dict[str, float]:
         """All of practice that decides weights, beside a recipe, as JSON takes it."""
