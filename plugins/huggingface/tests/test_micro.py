@@ -294,9 +294,9 @@ def test_a_tutor_sweeps_what_was_said_by_the_classifier_the_rules_and_the_range(
     generator = Quick()
     generator.fit(task)
     asker = generator._asker
-    chosen, typical = np.arange(6), 0.1
+    chosen, unit = np.arange(6), 0.1
     people = task.train_matrix[classes_of(rule(task.train_matrix)) == 0]
-    sweeper = Sweeper(Judge(task.schema, asker.probability, typical), asker.questions.codebook, asker.loaded.tokenizer)
+    sweeper = Sweeper(Judge(task.schema, asker.probability, unit), asker.questions.codebook, asker.loaded.tokenizer)
     room = Classroom(task, asker.loaded, asker.questions, sweeper, people, 3, 1.0)
     round_ = ClassifierTutor(room).round(asker.loaded.model, chosen, np.random.default_rng(0))
     queries = asked_about(task, people[chosen], np.zeros(len(chosen), dtype=np.uint64))
@@ -344,7 +344,7 @@ def test_a_tutor_sweeps_what_was_said_by_the_classifier_the_rules_and_the_range(
                     row = row_of(other, query)
                     assert its_worth == worth(row)
                     assert its_odds == pytest.approx(odds(row))
-                    assert far == pytest.approx(task.schema.gaps(row, people[i : i + 1]).mean() / typical)
+                    assert far == pytest.approx(task.schema.gaps(row, people[i : i + 1]).mean() / unit)
                     swept[kind] += 1
     assert round_.valid == np.mean(valid)
     assert swept["value"] > 100

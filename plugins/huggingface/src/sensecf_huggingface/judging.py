@@ -26,7 +26,7 @@ FAINTEST = 1e-6  # smaller probabilities are all the same
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """Of some rows, each of shape `(n,)`: what they are worth before distance, how far they go, in typical distances, and the
+    """Of some rows, each of shape `(n,)`: what they are worth before distance, how far they go, in the judge's unit, and the
     odds of those that are not valid, in nats (see `Sweep`)."""
 
     worth: Matrix
@@ -36,11 +36,11 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """The explained classifier's verdict. `typical` is how far people typically have to go (mean Gower distance)."""
+    """The explained classifier's verdict. `unit` is the Gower distance that distances are counted in."""
 
     schema: FeatureSchema
     probability: Callable[[Matrix], Matrix]  # of the target class
-    typical: float
+    unit: float
 
     def __call__(self, rows: Matrix, people: Matrix) -> Verdict:
         """The verdict on rows that are proposed to people, both of shape `(n, d)`; a row that is none is NaN."""
@@ -52,7 +52,7 @@ class Judge:
             probability, possible = in_parts(self.probability, some), schema.keeps(some)
             seen = schema.in_training_range(some).all(axis=1)
             worth[there] = ((probability >= FLIP) & possible) * np.where(seen, 1.0, OUTSIDE)
-            far[there] = schema.gaps(some, people[there]).mean(axis=1) / self.typical
+            far[there] = schema.gaps(some, people[there]).mean(axis=1) / self.unit
             odds[there] = np.where(possible, log_odds(np.clip(probability, FAINTEST, FLIP)), -np.inf)
         return Verdict(worth, far, odds)
 

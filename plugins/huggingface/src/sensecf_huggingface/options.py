@@ -13,6 +13,7 @@ AT_ONCE = 32
 NO_MODEL = ""
 SAMPLES = "answers to each question; the classifier chooses the nearest valid"
 MEND = "every answer brings numbers beyond the training rows back into their range"
+STEPS = "of fine-tuning; 250, 150 for more than twenty features, 120 where more than twenty may change"
 MODEL = "a folder that save_pretrained wrote, or a hub id that lies in the local cache"
 
 
@@ -87,8 +88,10 @@ class MicroOptions(AskingOptions):
 class MicroTuningOptions(MicroOptions):
     """Options of llama-micro-ft."""
 
-    steps: int | None = Field(None, ge=1, description="of fine-tuning; 250, and 120 for more than twenty features")
-    practice: int | None = Field(None, ge=0, description="steps of practice after it, 0 for none; 60, and 36 likewise")
+    steps: int | None = Field(None, ge=1, description=STEPS)
+    practice: int | None = Field(
+        None, ge=0, description="steps of practice after it, 0 for none; 60, 48 and 36 likewise"
+    )
     imagined: int = Field(
         6000, ge=0, description="people to learn from beside the training rows, drawn from among them"
     )

@@ -61,7 +61,7 @@ class ClassifierTutor:
     def fingerprint(self) -> str:
         room = self.room
         judge = room.sweeper.judge
-        said = [judge.typical, room.samples, room.temperature, room.task.schema.fingerprint]
+        said = [judge.unit, room.samples, room.temperature, room.task.schema.fingerprint]
         digest = hashlib.sha256(json.dumps(said).encode())
         for array in (room.people, judge.probability(room.people)):
             digest.update(np.ascontiguousarray(array).tobytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sensecf_huggingface.finetuning import Exercise
@@ -14,13 +15,25 @@ if TYPE_CHECKING:
     from sensecf_bench import Task
     from sensecf_huggingface.options import MicroTuningOptions
 
-WIDE = 20  # features above which a table is wide; it gets fewer people a batch and fewer steps, for the sake of time
+MANY = 20  # features, or features that may change, above which there are many
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much there is time for: people a step, steps of fine-tuning, steps of practice."""
+
+    batch: int
+    steps: int
+    practice: int
+
+
+SHORT, LONG_QUESTIONS, LONG_ANSWERS = Pace(64, 250, 60), Pace(32, 150, 48), Pace(32, 120, 36)
 
 
 def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
     """LoRA of a rank that is large for so small a model: it has a decision boundary to learn, not a manner of speaking."""
-    batch = 32 if _wide(task) else 64
-    steps = options.steps or (120 if _wide(task) else 250)
+    pace = _pace(task)
+    batch, steps = pace.batch, options.steps or pace.steps
     return Recipe(
         rank=64,
         alpha=128.0,
@@ -43,7 +56,7 @@ def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
 
 def exercise_of(options: MicroTuningOptions, task: Task) -> Exercise | None:
     """Practice at a tenth of the learning rate: the model is to be moved, not made anew."""
-    steps = (36 if _wide(task) else 60) if options.practice is None else options.practice
+    steps = _pace(task).practice if options.practice is None else options.practice
     if not steps:
         return None
     recipe = Recipe(
@@ -70,5 +83,7 @@ def aims_of(options: MicroTuningOptions) -> Aims:
     return Aims(imagined=options.imagined, several=1, search=search)
 
 
-def _wide(task: Task) -> bool:
-    return len(task.schema) > WIDE
+def _pace(task: Task) -> Pace:
+    if task.schema.mutable.sum() > MANY:
+        return LONG_ANSWERS
+    return LONG_QUESTIONS if len(task.schema) > MANY else SHORT

@@ -96,7 +96,7 @@ class Practice(Optimised):
 
     @property
     def price(self) -> float:
-        """Of a typical distance, as an exponent."""
+        """Of a unit of distance, as an exponent."""
         return min(max(self.aims.price * math.exp(SWAY * (self.valid - self.aims.wanted)), CHEAPEST), DEAREST)
 
     def __enter__(self) -> Practice:
@@ -155,7 +155,7 @@ class Aims:
     """`wanted` is the share of greedy answers that shall be valid, `price` what distance costs where it is."""
 
     wanted: float = 0.9
-    price: float = 0.9
+    price: float = 0.95
 
     def identity(self) -> dict[str, float]:
         """All of practice that decides weights, beside a recipe, as JSON takes it."""

@@ -36,7 +36,7 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """The same before distance has its price: `far` says how far each goes, in typical distances; shape `(n,)`. What is not
+    """The same before distance has its price: `far` says how far each goes, in a unit of the judge's; shape `(n,)`. What is not
     valid is worth 0, and `odds` says how near it is to flipping, in nats: minus infinity for what nobody could be."""
 
     place: int
@@ -49,7 +49,7 @@ class Sweep:
 def priced(sweeps: Sequence[Sequence[Sweep]], price: float) -> list[list[Choice]]:
     """The choices there are in each of the answers to one question, where they make a difference.
 
-    `price` is that of a typical distance, as an exponent. It is counted from the nearest valid answer: those who have far to go
+    `price` is that of a unit of distance, as an exponent. It is counted from the nearest valid answer: those who have far to go
     are worth no less than others. Where no word would do, those are better that come nearer to flipping: a model whose
     answers have gone wrong in two words would otherwise never hear of it.
     """
