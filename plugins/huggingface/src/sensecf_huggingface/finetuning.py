@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_huggingface.adapters import Adapters, Identity, Trained
-from sensecf_huggingface.judging import FAINTEST, OUTSIDE, Judge, Sweeper
+from sensecf_huggingface.judging import FAINTEST, OUTSIDE, Judge, Sweeper, unit_of
 from sensecf_huggingface.targets.pairs import Aims, Pairs, make_pairs
 from sensecf_huggingface.targets.people import asked_about, imagined
 from sensecf_huggingface.targets.search import FLIP, search
@@ -40,7 +40,6 @@ JUDGED_BY = 96  # people, at most
 TOO_FAR, TINY = 0.25, 1e-9  # what a typical distance too many takes off an answer in validation, as an exponent
 SWEPT = 2  # of how targets are held against other words; likewise
 PRICE = 1.2  # of a unit of distance, as an exponent, in what a target would be worth with other words
-UNIT = 1 / 3  # of the way to the nearest row of the other label: what distance is counted in when it has a price
 PROBES = 256  # imagined people whose probabilities tell one classifier from another
 
 
@@ -109,7 +108,7 @@ def data_key(lesson: Lesson) -> str:
             prompt.answer.rationale, lesson.questions.confidence, lesson.questions.codebook is not None,
             lesson.questions.mend, repr(lesson.aims)]  # fmt: skip
     if lesson.questions.codebook is not None:
-        said += [SWEPT, PRICE, _unit(task), OUTSIDE, FAINTEST, HOPE, VERDICT]
+        said += [SWEPT, PRICE, unit_of(task), OUTSIDE, FAINTEST, HOPE, VERDICT]
     digest = hashlib.sha256(json.dumps(said).encode())
     for array in (task.train_matrix, task.predict_proba(probes), *lesson.values.choices):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -138,7 +137,7 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
     examples = encode(loaded, zip(asked, answers, strict=True))
     sweeper = None
     if questions.codebook is not None:
-        sweeper = Sweeper(Judge(task.schema, probability, _unit(task)), questions.codebook, loaded.tokenizer)
+        sweeper = Sweeper(Judge(task.schema, probability, unit_of(task)), questions.codebook, loaded.tokenizer)
         examples = _swept(sweeper, examples, pairs)
     judges = _judges(lesson, held, probability, chance)
     found = search(
@@ -182,23 +181,6 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
         }
         return Trained(practised.adapter_folder, report)
     return Trained(tuned.adapter_folder, report)
-
-
-def _unit(task: Task) -> float:
-    """A share of the mean Gower distance between training rows of the undesired label and the nearest of the target's.
-
-    It is the same for every classifier. Counted in how far the targets of each lie, the same distance would be dear where the
-    boundary is near and cheap where it is far, and validity would be lost there for distance wasted here.
-    """
-    from sklearn.neighbors import NearestNeighbors
-
-    schema, rows = task.schema, task.train_matrix
-    desired = task.train_labels == task.target
-    if desired.all() or not desired.any():
-        return 1.0
-    near = NearestNeighbors(n_neighbors=1, metric="manhattan").fit(schema.embed(rows[desired]))
-    at = near.kneighbors(schema.embed(rows[~desired]), return_distance=False)[:, 0]
-    return max(UNIT * float(schema.gaps(rows[desired][at], rows[~desired]).mean()), TINY)
 
 
 def _swept(sweeper: Sweeper, examples: Sequence[Example], pairs: Pairs) -> list[Example]:
