@@ -15,7 +15,7 @@ from sensecf_huggingface.chat import answer_ids, prompt_ids
 from sensecf_huggingface.finetuning import Exercise, Lesson
 from sensecf_huggingface.generators import Micro, MicroTuned
 from sensecf_huggingface.grammar import edit_list_grammar
-from sensecf_huggingface.judging import FAINTEST, OUTSIDE, Judge, Sweeper, unit_of
+from sensecf_huggingface.judging import FAINTEST, OUTSIDE, UNIT, Judge, Sweeper, unit_for
 from sensecf_huggingface.micro import base
 from sensecf_huggingface.micro.codebook import PROBABILITIES, Codebook, probability_text
 from sensecf_huggingface.micro.tokenizer import make_tokenizer
@@ -350,15 +350,10 @@ def test_a_tutor_sweeps_what_was_said_by_the_classifier_the_rules_and_the_range(
     assert swept["value"] > 100
 
 
-def test_distance_is_counted_in_a_third_of_the_way_to_the_nearest_row_of_the_other_label(task):
-    rows, desired = task.train_matrix, task.train_labels == task.target
-    ways = [
-        min(task.schema.gaps(rows[desired], np.tile(row, (desired.sum(), 1))).mean(axis=1)) for row in rows[~desired]
-    ]
-    assert unit_of(task) == pytest.approx(np.mean(ways) / 3)
-    assert unit_of(task_of(task.schema, rows, np.full(len(rows), task.target), rule)) == 1
-    twins = np.tile(rows[0], (len(rows), 1))
-    assert 0 < unit_of(task_of(task.schema, twins, task.train_labels, rule)) < 1e-6
+def test_distance_is_counted_alike_for_every_classifier_unless_all_of_it_is_tiny():
+    assert unit_for(np.array([0.02, 0.04])) == unit_for(np.array([0.1, 0.3])) == UNIT
+    assert unit_for(np.array([0.001, 0.003])) == pytest.approx(0.004)
+    assert unit_for(np.zeros(3)) > 0
 
 
 def test_an_answer_of_three_edits_is_swept_by_hand(schema, codebook, tokenizer):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensecf_huggingface.adapters import Adapters, Identity, Trained
-from sensecf_huggingface.judging import FAINTEST, OUTSIDE, Judge, Sweeper, unit_of
+from sensecf_huggingface.judging import FAINTEST, FARTHEST, OUTSIDE, UNIT, Judge, Sweeper, unit_for
 from sensecf_huggingface.targets.pairs import Aims, Pairs, make_pairs
 from sensecf_huggingface.targets.people import asked_about, imagined
 from sensecf_huggingface.targets.search import FLIP, search
@@ -108,7 +108,7 @@ def data_key(lesson: Lesson) -> str:
             prompt.answer.rationale, lesson.questions.confidence, lesson.questions.codebook is not None,
             lesson.questions.mend, repr(lesson.aims)]  # fmt: skip
     if lesson.questions.codebook is not None:
-        said += [SWEPT, PRICE, unit_of(task), OUTSIDE, FAINTEST, HOPE, VERDICT]
+        said += [SWEPT, PRICE, UNIT, FARTHEST, OUTSIDE, FAINTEST, HOPE, VERDICT]
     digest = hashlib.sha256(json.dumps(said).encode())
     for array in (task.train_matrix, task.predict_proba(probes), *lesson.values.choices):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -137,7 +137,8 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
     examples = encode(loaded, zip(asked, answers, strict=True))
     sweeper = None
     if questions.codebook is not None:
-        sweeper = Sweeper(Judge(task.schema, probability, unit_of(task)), questions.codebook, loaded.tokenizer)
+        unit = unit_for(task.schema.gaps(pairs.counterfactuals, pairs.people).mean(axis=1))
+        sweeper = Sweeper(Judge(task.schema, probability, unit), questions.codebook, loaded.tokenizer)
         examples = _swept(sweeper, examples, pairs)
     judges = _judges(lesson, held, probability, chance)
     found = search(

@@ -15,13 +15,13 @@ from sensecf_huggingface.tuning.sweeps import Sweep
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sensecf_bench import FeatureSchema, Task
+    from sensecf_bench import FeatureSchema
     from sensecf_huggingface.micro.codebook import Codebook
 
     Matrix = NDArray[np.float64]
 
 OUTSIDE = 0.5  # what a valid row is worth that leaves somebody outside the range of the training rows
-WAY, LEAST = 1 / 3, 1e-9  # of the way to the nearest row of the other label: the unit of distance
+UNIT, FARTHEST, LEAST = 0.03, 2.0, 1e-9  # Gower distance that others are counted in; at most so many mean targets
 FAINTEST = 1e-6  # smaller probabilities are all the same
 
 
@@ -58,22 +58,14 @@ class Judge:
         return Verdict(worth, far, odds)
 
 
-def unit_of(task: Task) -> float:
-    """What distance is counted in where it has a price: a third of the way from training rows of the undesired label to the
-    nearest row of the target's (mean Gower distance); 1 where all rows have the same label.
+def unit_for(targets: Matrix) -> float:
+    """What distance is counted in where it has a price; `targets` says how far each target lies (Gower), shape `(n,)`.
 
-    It is the same for every classifier. Counted in how far the targets of each lie, a distance would be dear where the
-    boundary is near and cheap where it is far, and validity would be lost there for what is wasted here.
+    It is the same for every classifier, but where a table's distances are all tiny. Counted in how far the targets of each
+    lie, a distance would be dear where the boundary is near and cheap where it is far, and validity would be lost there for
+    what is wasted here.
     """
-    from sklearn.neighbors import NearestNeighbors
-
-    schema, rows = task.schema, task.train_matrix
-    desired = task.train_labels == task.target
-    if desired.all() or not desired.any():
-        return 1.0
-    near = NearestNeighbors(n_neighbors=1, metric="manhattan").fit(schema.embed(rows[desired]))
-    at = near.kneighbors(schema.embed(rows[~desired]), return_distance=False)[:, 0]
-    return max(WAY * float(schema.gaps(rows[desired][at], rows[~desired]).mean()), LEAST)
+    return max(min(UNIT, FARTHEST * float(targets.mean())), LEAST)
 
 
 @dataclass(frozen=True, eq=False)
