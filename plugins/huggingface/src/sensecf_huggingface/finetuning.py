@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 FORMAT = 3  # of how targets are made; a change that moves them counts it up
 HELD_OUT = 0.15  # share of the training rows that early stopping is judged by, and that no target is made from
 JUDGED_BY = 96  # people, at most
-TOO_FAR, TINY = 0.25, 1e-9  # what a typical distance too many takes off an answer in validation, as an exponent
+TOO_FAR, TINY = 0.6, 1e-9  # what a typical distance too many takes off an answer in validation, as an exponent
 SWEPT = 2  # of how targets are held against other words; likewise
 PRICE = 1.2  # of a unit of distance, as an exponent, in what a target would be worth with other words
 PROBES = 256  # imagined people whose probabilities tell one classifier from another

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sensecf_huggingface.options import MicroTuningOptions
 
 MANY = 20  # features, or features that may change, above which there are many
+LOOK = 0.75  # of the way through practice
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:
 
 
 def exercise_of(options: MicroTuningOptions, task: Task) -> Exercise | None:
-    """Practice at a tenth of the learning rate: the model is to be moved, not made anew."""
+    """Practice at a tenth of the learning rate: the model is to be moved, not made anew. Now and then one goes wrong towards the
+    end, so it is looked at before it, and the better one is kept."""
     steps = _pace(task).practice if options.practice is None else options.practice
     if not steps:
         return None
@@ -69,7 +71,7 @@ def exercise_of(options: MicroTuningOptions, task: Task) -> Exercise | None:
         gradient_checkpointing=False,
         share_prefix=False,
         composed=True,
-        validate_every=steps,
+        validate_every=max(round(LOOK * steps), 1),
         patience=None,
         seed=task.seed,
         checkpoint_seconds=30.0,
