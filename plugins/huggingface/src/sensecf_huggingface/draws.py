@@ -44,4 +44,4 @@ class Draws:
 def van_der_corput(n: int) -> float:
     """Number n, from 0 on, of the sequence: its binary digits mirrored at the point."""
     digits = f"{n:b}"
-    return int(digits[::-1], 2) / 2 ** len(digits)
+    return int(digits[::-1], 2) / (1 << len(digits))
