@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sensecf_cfnow.quicker import Draws, Numpy, change_vectors
+
 if TYPE_CHECKING:
     from sensecf_cfnow.model import Model
 
@@ -67,7 +69,9 @@ def mended(model: Model) -> Iterator[None]:
     with (
         replaced(searchers, "_generate_greedy_changes", watched),
         replaced(cf_finder, "_greedy_generator", forgiving),
-        replaced(fine_tune, "np", _Numpy()),
+        replaced(fine_tune, "np", Numpy(concatenate=_concatenate)),
+        replaced(fine_tune, "_generate_change_vectors", change_vectors(fine_tune._generate_change_vectors)),
+        replaced(searchers, "np", Numpy(random=Draws())),
     ):
         yield
 
@@ -82,12 +86,6 @@ def replaced(module: Any, name: str, stand_in: Any) -> Iterator[None]:
         setattr(module, name, original)
 
 
-class _Numpy:
-    """numpy for the fine tuning, which joins rows to a list of those that are new and fails when none is."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    @staticmethod
-    def concatenate(parts: Sequence[Any]) -> Any:
-        return np.concatenate([part for part in parts if len(part)])
+def _concatenate(parts: Sequence[Any]) -> Any:
+    """For the fine tuning, which joins rows to a list of those that are new and fails when none is."""
+    return np.concatenate([part for part in parts if len(part)])
