@@ -40,6 +40,9 @@ class Coding:
                 self.feat_types |= {f"level{j}_{i}": "cat" for i in range(len(feature.levels))}
                 self.has_ohe = True
             self._slices.append((j, slice(start, len(self.feat_types))))
+        numbers = [(j, part.start) for j, part in self._slices if schema.numeric[j]]
+        self._numbers, self._number_columns = [j for j, _ in numbers], [column for _, column in numbers]
+        self._levels = [(j, part) for j, part in self._slices if not schema.numeric[j]]
 
     def encode(self, row: Matrix) -> pd.Series[float]:
         """One person's row, shape `(d,)`, as cfnow takes it."""
@@ -53,15 +56,13 @@ class Coding:
 
     def decode(self, columns: Matrix, factual: Matrix) -> Matrix:
         """Rows in internal coding, shape `(n, d)`, from columns `(n, c)`; other features are the factual's, `(d,)`."""
-        rows = np.tile(factual, (len(columns), 1))
-        for j, part in self._slices:
+        rows = np.empty((len(columns), len(factual)))
+        rows[:] = factual
+        numbers, units = columns[:, self._number_columns], self._units[self._numbers]
+        given = factual[self._numbers]
+        # The way there and back may lose the last bit of a number that was not moved.
+        rows[:, self._numbers] = np.where(numbers == given / units, given, numbers * units)
+        for j, part in self._levels:
             block = columns[:, part]
-            if self.schema.numeric[j]:
-                # The way there and back may lose the last bit of a number that was not moved.
-                start = factual[j] / self._units[j]
-                rows[:, j] = np.where(block[:, 0] == start, factual[j], block[:, 0] * self._units[j])
-            elif block.shape[1] > 1:
-                rows[:, j] = block.argmax(axis=1)
-            else:
-                rows[:, j] = block[:, 0] > 0.5
+            rows[:, j] = block.argmax(axis=1) if block.shape[1] > 1 else block[:, 0] > 0.5
         return rows
