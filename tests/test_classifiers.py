@@ -68,10 +68,13 @@ def test_probabilities_are_probabilities(family, dataset):
     assert len(set(classes_of(probabilities))) == 2
 
 
+@pytest.mark.parametrize("family", [RandomForest, GradientBoosting, NeuralNetwork], ids=lambda cls: cls.name)
 @pytest.mark.parametrize("dataset", [BreastCancer, DiabetesProgression, SyntheticAireadi])
-def test_the_forest_predicts_what_scikit_learn_does_to_the_bit(dataset):
-    rows, model = data(dataset).matrix, fitted(RandomForest, dataset).model
-    np.testing.assert_array_equal(model.predict_proba(rows), model._model.predict_proba(model._coding.encode(rows)))
+def test_a_family_predicts_what_its_library_does_to_the_bit(family, dataset):
+    every_row, model = data(dataset).matrix, fitted(family, dataset).model
+    for rows in (every_row, every_row[:1], every_row[:7]):
+        expected = model._model.predict_proba(model._coding.encode(rows))
+        np.testing.assert_array_equal(model.predict_proba(rows), expected)
 
 
 @pytest.mark.parametrize("dataset", [BreastCancer, DiabetesProgression, SyntheticAireadi])

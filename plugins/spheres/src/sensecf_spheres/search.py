@@ -49,18 +49,17 @@ class _Searcher:
     distance: float = np.inf
     searching: bool = True
 
-    def see(self, candidates: Matrix, distances: Matrix, flipped: NDArray[np.bool_], limits: Limits) -> None:
-        """Take in what the classifier said of the candidates, and choose the next shell.
+    def see(self, enemies: Matrix, distances: Matrix, limits: Limits) -> None:
+        """Take in the candidates of the target class, and choose the next shell.
 
         A ball that was halved had enemies within twice its radius: past that layer nothing nearer can come.
         """
-        distances = np.where(flipped, distances, np.inf)
-        if distances.min() < self.distance:
-            self.enemy, self.distance = candidates[distances.argmin()], float(distances.min())
+        if len(enemies) and distances.min() < self.distance:
+            self.enemy, self.distance = enemies[distances.argmin()], float(distances.min())
         if self.width > 0:
             self.inner, self.outer = self.outer, self.outer + self.width
             self.searching = self.enemy is None and self.inner < limits.last_radius
-        elif flipped.any():
+        elif len(enemies):
             self.halvings += 1
             self.outer /= 2
             self.searching = self.halvings <= limits.most_halvings
@@ -95,11 +94,14 @@ def nearest_enemies(
 
 
 def _one_round(space: Space, group: list[_Searcher], flips: Flips, limits: Limits) -> None:
-    drawn = [draw(space, s.factual, s.inner, s.outer, limits.in_layer, s.random) for s in group]
-    flipped = flips(np.vstack(drawn)).reshape(len(group), limits.in_layer)
+    drawn = np.empty((len(group), limits.in_layer, len(space.unit)))
+    for searcher, candidates in zip(group, drawn, strict=True):
+        candidates[:] = draw(space, searcher.factual, searcher.inner, searcher.outer, limits.in_layer, searcher.random)
+    flipped = flips(drawn.reshape(-1, drawn.shape[2])).reshape(drawn.shape[:2])
     for searcher, candidates, hits in zip(group, drawn, flipped, strict=True):
-        distances = (space.changes(searcher.factual, candidates) ** 2).sum(axis=1)
-        searcher.see(candidates, distances, hits, limits)
+        enemies = candidates[hits]
+        distances = (space.changes(searcher.factual, enemies) ** 2).sum(axis=1)
+        searcher.see(enemies, distances, limits)
 
 
 def _groups(searching: list[_Searcher], cells_per_query: int) -> Iterator[list[_Searcher]]:

@@ -24,7 +24,9 @@ def draw(space: Space, factual: Matrix, inner: float, outer: float, n: int, rand
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         share = random.random(n)
         radii = outer * (share + (1 - share) * (inner / outer) ** k) ** (1 / k)
-        rows[:, space.ordered] += radii[:, None] * directions * space.unit[space.ordered]
+        directions *= radii[:, None]
+        directions *= space.unit[space.ordered]
+        rows[:, space.ordered] = directions + factual[space.ordered]
     if m:
         replaced = random.random((n, m)) < outer / np.sqrt(space.freedom)
         others = (factual[space.unordered] + random.integers(1, space.levels, (n, m))) % space.levels

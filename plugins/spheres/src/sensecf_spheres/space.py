@@ -62,16 +62,23 @@ class Space:
         steps; a change of less than half a step is none. `factual` broadcasts against rows of shape `(..., d)`."""
         least = np.where(self.may_fall, np.minimum(self.low, factual), factual)
         most = np.where(self.may_rise, np.maximum(self.high, factual), factual)
-        clipped = np.clip(rows, least, most)
-        step = np.where(self.step > 0, self.step, 1.0)
-        rounded = np.rint(clipped / step) * step
-        rounded = np.where(rounded > most, rounded - step, np.where(rounded < least, rounded + step, rounded))
-        near = np.minimum(np.abs(clipped - factual), np.abs(rounded - factual)) < step / 2
-        unmoved = near | (rounded > most) | (rounded < least)
-        return np.where(self.step > 0, np.where(unmoved, factual, rounded), clipped)
+        clipped: Matrix = np.clip(rows, least, most)
+        stepped = np.flatnonzero(self.step > 0)
+        if len(stepped):
+            within = least[..., stepped], most[..., stepped]
+            clipped[..., stepped] = _on_steps(clipped[..., stepped], factual[..., stepped], *within, self.step[stepped])
+        return clipped
 
     def changes(self, factual: Matrix, rows: Matrix) -> Matrix:
         """How far each feature of each row went, in its unit, `(..., d)`; 1 for another unordered level."""
         gaps = np.abs(rows - factual) / self.unit
         gaps[..., self.unordered] = gaps[..., self.unordered] != 0
         return gaps
+
+
+def _on_steps(values: Matrix, factual: Matrix, least: Matrix, most: Matrix, step: Matrix) -> Matrix:
+    """The values rounded to steps between the least and the most; the factual's where that is less than half a step."""
+    rounded = np.rint(values / step) * step
+    rounded = np.where(rounded > most, rounded - step, np.where(rounded < least, rounded + step, rounded))
+    near = np.minimum(np.abs(values - factual), np.abs(rounded - factual)) < step / 2
+    return np.where(near | (rounded > most) | (rounded < least), factual, rounded)
