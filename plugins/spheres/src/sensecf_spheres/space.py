@@ -63,22 +63,25 @@ class Space:
         least = np.where(self.may_fall, np.minimum(self.low, factual), factual)
         most = np.where(self.may_rise, np.maximum(self.high, factual), factual)
         clipped: Matrix = np.clip(rows, least, most)
-        stepped = np.flatnonzero(self.step > 0)
-        if len(stepped):
-            within = least[..., stepped], most[..., stepped]
-            clipped[..., stepped] = _on_steps(clipped[..., stepped], factual[..., stepped], *within, self.step[stepped])
-        return clipped
+        stepped = self.step > 0
+        if not stepped.any():
+            return clipped
+        step = np.where(stepped, self.step, 1.0)
+        rounded = np.rint(clipped / step)
+        rounded *= step
+        over, under = rounded > most, rounded < least
+        np.subtract(rounded, step, out=rounded, where=over)
+        np.add(rounded, step, out=rounded, where=under)
+        unmoved = np.abs(clipped - factual) < step / 2
+        unmoved |= np.abs(rounded - factual) < step / 2
+        if over.any() or under.any():
+            unmoved |= (rounded > most) | (rounded < least)
+        np.copyto(rounded, factual, where=unmoved)
+        np.copyto(rounded, clipped, where=~stepped)
+        return rounded
 
     def changes(self, factual: Matrix, rows: Matrix) -> Matrix:
         """How far each feature of each row went, in its unit, `(..., d)`; 1 for another unordered level."""
         gaps = np.abs(rows - factual) / self.unit
         gaps[..., self.unordered] = gaps[..., self.unordered] != 0
         return gaps
-
-
-def _on_steps(values: Matrix, factual: Matrix, least: Matrix, most: Matrix, step: Matrix) -> Matrix:
-    """The values rounded to steps between the least and the most; the factual's where that is less than half a step."""
-    rounded = np.rint(values / step) * step
-    rounded = np.where(rounded > most, rounded - step, np.where(rounded < least, rounded + step, rounded))
-    near = np.minimum(np.abs(values - factual), np.abs(rounded - factual)) < step / 2
-    return np.where(near | (rounded > most) | (rounded < least), factual, rounded)
