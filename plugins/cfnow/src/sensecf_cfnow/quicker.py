@@ -22,7 +22,8 @@ class Draws:
     """numpy.random, choosing from lists without making arrays of them: cfnow chooses thousands of times a query."""
 
     def __init__(self) -> None:
-        self._word = np.random.get_bit_generator().random_raw
+        legacy: Any = np.random  # numpy's stubs leave out what the next line asks for
+        self._word = legacy.get_bit_generator().random_raw
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np.random, name)
@@ -37,8 +38,8 @@ class Draws:
 
 
 def change_vectors(original: Callable[..., Any]) -> Callable[..., Any]:
-    """cfnow's changes back towards the query, which compare each one with all rows found so far, and gather those anew
-    for each: here they are gathered once."""
+    """cfnow's changes back towards the query. It gathers all rows found so far anew to compare each change with them;
+    here they are gathered once."""
 
     def gathered_once(factual: Any, factual_np: Any, c_cf: Any, *others: Any) -> tuple[list[Any], list[Any], Any]:
         *settings, unique = others
