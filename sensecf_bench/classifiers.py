@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_FOLDS = 5
 CELLS_AT_ONCE = 1 << 21  # numbers in a working array: 16 MiB
+CELLS_IN_CACHE = 1 << 16  # numbers in one that is gone through several times: 512 KiB
 
 
 class _Coding:
@@ -115,13 +116,13 @@ class _SmoothFamily(_Family):
 
     def gradient(self, rows: Matrix) -> Matrix:
         slopes, encoded = np.empty(rows.shape), self._coding.encode(rows)
-        for block in self._blocks(encoded):
+        for block in self._blocks(encoded, CELLS_AT_ONCE):
             slopes[block] = self._coding.chain(self._slopes(encoded[block]))
         return slopes
 
-    def _blocks(self, encoded: Matrix) -> Iterator[slice]:
-        """As many rows at once as a working array has room for."""
-        size = max(1, CELLS_AT_ONCE // max(self._widest(), encoded.shape[1]))
+    def _blocks(self, encoded: Matrix, cells: int) -> Iterator[slice]:
+        """As many rows at once as a working array of so many numbers has room for."""
+        size = max(1, cells // max(self._widest(), encoded.shape[1]))
         return (slice(i, i + size) for i in range(0, len(encoded), size))
 
     def _slopes(self, encoded: Matrix) -> Matrix:
@@ -162,7 +163,7 @@ class SupportVectorMachine(_SmoothFamily):
         fast for a single row. What is said of a row does not depend, to the bit, on who else is asked about."""
         _refuse_what_is_no_number(rows)
         probability, encoded = np.empty(len(rows)), self._coding.encode(rows)
-        for block in self._blocks(encoded):
+        for block in self._blocks(encoded, CELLS_IN_CACHE):
             probability[block] = self._probability(self._kernel(encoded[block]))
         return np.stack([1 - probability, probability], axis=1)
 

@@ -82,7 +82,7 @@ def test_the_support_vector_machine_predicts_what_scikit_learn_does(dataset, mon
     rows, model = data(dataset).matrix, fitted(SupportVectorMachine, dataset).model
     expected = model._model.predict_proba(model._coding.encode(rows))
     np.testing.assert_allclose(model.predict_proba(rows), expected, rtol=1e-9, atol=1e-12)
-    monkeypatch.setattr(classifiers, "CELLS_AT_ONCE", 1000)  # a few rows a block
+    monkeypatch.setattr(classifiers, "CELLS_IN_CACHE", 1000)  # a few rows a block
     np.testing.assert_allclose(model.predict_proba(rows), expected, rtol=1e-9, atol=1e-12)
 
 
