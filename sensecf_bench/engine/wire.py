@@ -38,11 +38,12 @@ class Message:
 def send(pipe: Connection[Any, Any], message: Message) -> None:
     """Write a message, framed as the other side's `recv_bytes` expects it, but in one piece: `send_bytes` would write the
     length of a larger message first and by itself, and wake the reader twice."""
-    data = encode(message)
-    if len(data) > LARGEST_FRAME:
-        pipe.send_bytes(data)
+    parts = _parts(message)
+    length = sum(part.nbytes for part in parts)
+    if length > LARGEST_FRAME:
+        pipe.send_bytes(b"".join(parts))
         return
-    left = memoryview(struct.pack("!i", len(data)) + data)
+    left = memoryview(b"".join([struct.pack("!i", length), *parts]))
     while left:
         left = left[os.write(pipe.fileno(), left) :]
 
@@ -53,6 +54,11 @@ def receive(pipe: Connection[Any, Any]) -> Message:
 
 
 def encode(message: Message) -> bytes:
+    return b"".join(_parts(message))
+
+
+def _parts(message: Message) -> list[memoryview]:
+    """What a message is written as, one after another; arrays as they lie in memory, for they may be large."""
     arrays = {name: _little_endian(array) for name, array in message.arrays.items()}
     header = {
         "version": VERSION,
@@ -61,7 +67,7 @@ def encode(message: Message) -> bytes:
         "arrays": [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()],
     }
     text = json.dumps(header).encode()
-    return b"".join([struct.pack("<I", len(text)), text, *(array.tobytes() for array in arrays.values())])
+    return [memoryview(struct.pack("<I", len(text)) + text), *(array.data for array in arrays.values())]
 
 
 def decode(data: bytes) -> Message:
