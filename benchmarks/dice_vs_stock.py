@@ -32,6 +32,7 @@ from sensecf_dice import DiceGenetic, DiceKDTree, DiceRandom
 from sensecf_dice.codec import OUTCOME, Codec
 from sensecf_dice.data import FrozenData
 from sensecf_dice.explainers import SwiftGenetic, SwiftKDTree, SwiftRandom
+from sensecf_dice.explainers.swift import Swift
 from sensecf_dice.model import FrameClassifier, MemoModel
 from sensecf_dice.rules import Rules
 from threadpoolctl import threadpool_limits
@@ -158,17 +159,20 @@ def direct(explainer, codec, rules, queries, settings, forget=None):
         seed = int(queries.seeds[i])
         random.seed(seed)
         np.random.seed(seed)
+        request = {
+            "desired_class": int(queries.target[i]),
+            "features_to_vary": told.features_to_vary,
+            "permitted_range": told.permitted_range,
+            **settings,
+        }
+        if isinstance(explainer, Swift):
+            rows = explainer.answer(queries.matrix[i], 1, **request)
+            return None if rows is None else rules.settle(rows, queries.matrix[i])
         try:
-            answer = explainer.generate_counterfactuals(
-                codec.frame(queries.matrix[i : i + 1]),
-                1,
-                desired_class=int(queries.target[i]),
-                features_to_vary=told.features_to_vary,
-                permitted_range=told.permitted_range,
-                **settings,
-            ).cf_examples_list[0]
+            explained = explainer.generate_counterfactuals(codec.frame(queries.matrix[i : i + 1]), 1, **request)
         except UserConfigValidationException:
             return None
+        answer = explained.cf_examples_list[0]
         frame = answer.final_cfs_df if answer.final_cfs_df_sparse is None else answer.final_cfs_df_sparse
         return rules.settle(codec.matrix(frame), queries.matrix[i])
 

@@ -112,7 +112,7 @@ def above(edge):
 def test_the_mended_search_keeps_the_flip(edge):
     explainer, codec = searching(above(edge), mend=True)
     query = explainer.data_interface.prepare_query_instance(codec.frame(np.array([[0.0, 0.1]])))
-    cells = Cells(codec.frame(np.array([[0.0, 0.9]])), codec)
+    cells = Cells(np.array([[0.0, 0.9]]), codec, {"f000": np.dtype(float)})
     explainer.do_binary_search(-0.8, {"f000": 2}, query, 0, "f000", cells, None)
     assert edge < cells.at[0, "f000"] <= 0.9
 
@@ -122,7 +122,7 @@ def test_upstream_keeps_what_it_tried_last():
     for edge in np.linspace(0.12, 0.88, 20):
         explainer, codec = searching(above(edge), mend=False)
         query = explainer.data_interface.prepare_query_instance(codec.frame(np.array([[0.0, 0.1]])))
-        cells = Cells(codec.frame(np.array([[0.0, 0.9]])), codec)
+        cells = Cells(np.array([[0.0, 0.9]]), codec, {"f000": np.dtype(float)})
         explainer.do_binary_search(-0.8, {"f000": 2}, query, 0, "f000", cells, None)
         ends.append(cells.at[0, "f000"] > edge)
     assert not all(ends)
@@ -138,7 +138,6 @@ def test_a_search_that_single_precision_makes_endless_ends():
 
     explainer, codec = searching(only_the_query_stays, mend=True)
     query = explainer.data_interface.prepare_query_instance(codec.frame(np.array([[0.0, 0.1677743]])))
-    frame = codec.frame(np.array([[0.0, 0.16777429]])).astype({"f000": np.float32})
-    cells = Cells(frame, codec)
+    cells = Cells(np.array([[0.0, 0.16777429]]), codec, explainer.data_interface.types)
     explainer.do_binary_search(np.float32(1e-8), {"f000": 8}, query, 0, "f000", cells, None)
     assert cells.at[0, "f000"] != goal

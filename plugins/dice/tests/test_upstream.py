@@ -13,6 +13,7 @@ from sensecf_dice import DiceGenetic
 from sensecf_dice.codec import OUTCOME, Codec
 from sensecf_dice.data import FrozenData
 from sensecf_dice.explainers import SwiftGenetic, SwiftKDTree, SwiftRandom
+from sensecf_dice.explainers.swift import Swift
 from sensecf_dice.model import FrameClassifier, MemoModel
 from sensecf_dice.rules import Rules
 
@@ -45,21 +46,23 @@ def pair(setting, method):
 
 def ask(explainer, codec, rules, queries, i, k, **settings):
     told = rules.ask(queries.matrix[i])
+    settings |= {
+        "desired_class": int(queries.target[i]),
+        "features_to_vary": told.features_to_vary,
+        "permitted_range": told.permitted_range,
+    }
     random.seed(int(queries.seeds[i]))
     np.random.seed(int(queries.seeds[i]))
+    if isinstance(explainer, Swift):
+        rows = explainer.answer(queries.matrix[i], k, **settings)
+        return None if rows is None else rules.settle(rows, queries.matrix[i])
     with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         try:
-            answer = explainer.generate_counterfactuals(
-                codec.frame(queries.matrix[i : i + 1]),
-                k,
-                desired_class=int(queries.target[i]),
-                features_to_vary=told.features_to_vary,
-                permitted_range=told.permitted_range,
-                **settings,
-            ).cf_examples_list[0]
+            answer = explainer.generate_counterfactuals(codec.frame(queries.matrix[i : i + 1]), k, **settings)
         except UserConfigValidationException:
             return None
-    frame = answer.final_cfs_df if answer.final_cfs_df_sparse is None else answer.final_cfs_df_sparse
+    example = answer.cf_examples_list[0]
+    frame = example.final_cfs_df if example.final_cfs_df_sparse is None else example.final_cfs_df_sparse
     return rules.settle(codec.matrix(frame), queries.matrix[i])
 
 

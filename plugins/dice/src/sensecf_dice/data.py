@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from dice_ml.data_interfaces.public_data_interface import PublicData
 
 
@@ -17,26 +16,12 @@ class FrozenData(PublicData):  # type: ignore[misc]  # dice_ml is untyped
     def __init__(self, params: dict[str, Any]) -> None:
         super().__init__(params)
         self._quantiles: dict[float, dict[str, float]] = {}
-        self._types = {
-            **dict.fromkeys(self.categorical_feature_names, "category"),
-            **{name: self.data_df[name].dtype for name in self.continuous_feature_names},
-        }
+        self.types = {name: self.data_df[name].dtype for name in self.continuous_feature_names}
+        # Numbers come first, see `Codec`; upstream finds this out anew for every query.
+        self.continuous_feature_indexes = list(range(len(self.continuous_feature_names)))
         self._extent = {
             name: (self.data_df[name].min(), self.data_df[name].max()) for name in self.continuous_feature_names
         }
-
-    def _set_feature_dtypes(self, data_df: pd.DataFrame, categorical: list[str], continuous: list[str]) -> pd.DataFrame:
-        if not hasattr(self, "_types"):  # the training rows themselves
-            return super()._set_feature_dtypes(data_df, categorical, continuous)  # type: ignore[no-any-return]
-        columns: dict[str, Any] = {name: data_df[name] for name in data_df.columns}
-        for name, dtype in self._types.items():
-            # A column at a time, as arrays: `DataFrame.astype` takes longer than the prediction of a boosted model.
-            column = columns[name]
-            columns[name] = column.astype(dtype) if dtype == "category" else column.to_numpy().astype(dtype)
-        return pd.DataFrame(columns)
-
-    def ensure_consistent_type(self, output_df: pd.DataFrame, query_instance: pd.DataFrame) -> pd.DataFrame:
-        return output_df  # answers are read as matrices, whose type is fixed
 
     # -- statistics ------------------------------------------------------------------------------------------------
     @cached_property
@@ -67,13 +52,6 @@ class FrozenData(PublicData):  # type: ignore[misc]  # dice_ml is untyped
     def get_decimal_precisions(self, output_type: str = "list") -> Any:
         return self._precisions[output_type == "dict"].copy()
 
-    @cached_property
-    def _dummy_names(self) -> Any:
-        return super().get_all_dummy_colnames()
-
-    def get_all_dummy_colnames(self) -> Any:
-        return self._dummy_names
-
     # -- normalising -----------------------------------------------------------------------------------------------
     @cached_property
     def _shift_and_span(self) -> tuple[Any, Any]:
@@ -83,8 +61,8 @@ class FrozenData(PublicData):  # type: ignore[misc]  # dice_ml is untyped
         return low, np.array(span, dtype=np.float64)
 
     def normalize_data(self, df: Any) -> Any:
-        where = getattr(self, "continuous_feature_indexes", None)
-        if not isinstance(df, np.ndarray) or df.ndim != 2 or where is None:
+        where = self.continuous_feature_indexes
+        if not isinstance(df, np.ndarray) or df.ndim != 2:
             return self._normalize_one(df) if isinstance(df, np.ndarray) else super().normalize_data(df)
         low, span = self._shift_and_span
         result = df.astype(np.float64)

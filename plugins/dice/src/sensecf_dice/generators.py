@@ -120,26 +120,24 @@ class _Dice(Generator):
         if not ask.features_to_vary:
             return None
         self._model.forget()
-        rows = self._run(
-            factual,
-            seed,
-            desired_class=target,
-            features_to_vary=ask.features_to_vary,
-            permitted_range=ask.permitted_range,
-            **self.settings(),
-        )
+        with _quiet(), _seeded(seed):
+            rows = self._explainer.answer(
+                factual,
+                self.task.k,
+                desired_class=target,
+                features_to_vary=ask.features_to_vary,
+                permitted_range=ask.permitted_range,
+                **self.settings(),
+            )
         return None if rows is None else self._rules.settle(rows, factual)
 
     def _stock_answer(self, factual: Matrix, target: int, seed: int) -> Matrix | None:
-        return self._run(factual, seed, desired_class=target)
-
-    def _run(self, factual: Matrix, seed: int, **settings: Any) -> Matrix | None:
         from raiutils.exceptions import UserConfigValidationException
 
         with _quiet(), _seeded(seed):
             try:
                 explained = self._explainer.generate_counterfactuals(
-                    self._codec.frame(factual.reshape(1, -1)), self.task.k, **settings
+                    self._codec.frame(factual.reshape(1, -1)), self.task.k, desired_class=target
                 )
             except UserConfigValidationException as error:
                 if not str(error).startswith(NOTHING_FOUND):

@@ -44,11 +44,12 @@ class MemoModel(BaseModel):  # type: ignore[misc]  # dice_ml is untyped
     def __init__(self, codec: Codec, predict_proba: Callable[[Matrix], Matrix], *, decisive: bool) -> None:
         super().__init__(model=FrameClassifier(codec, predict_proba), backend=BackEndTypes.Sklearn)
         self._codec, self._predict_proba, self._decisive = codec, predict_proba, decisive
-        self._known: dict[bytes, Matrix] = {}
+        self.forget()
 
     def forget(self) -> None:
         """Start a query with nothing known, so that its cost does not depend on the queries before it."""
-        self._known.clear()
+        self._known: dict[bytes, int] = {}  # where its scores are
+        self._scores = np.empty((0, 2))
 
     def get_output(self, input_instance: Any, model_score: bool = True) -> Any:
         rows = input_instance if isinstance(input_instance, np.ndarray) else self._codec.matrix(input_instance)
@@ -66,8 +67,10 @@ class MemoModel(BaseModel):  # type: ignore[misc]  # dice_ml is untyped
             answers = self._predict_proba(rows[list(fresh.values())])
             if self._decisive:
                 answers = _decided(answers)
-            self._known.update(zip(fresh, answers, strict=True))
-        return np.array([self._known[key] for key in keys])
+            self._known.update(zip(fresh, range(len(self._scores), len(self._scores) + len(fresh)), strict=True))
+            self._scores = np.concatenate([self._scores, answers])
+        scores: Matrix = self._scores[[self._known[key] for key in keys]]
+        return scores
 
 
 def _decided(scores: Matrix) -> Matrix:

@@ -6,9 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from dice_ml.explainer_interfaces.dice_genetic import DiceGenetic
-from raiutils.exceptions import UserConfigValidationException
 
 from sensecf_dice.explainers.swift import Swift
 
@@ -16,8 +14,6 @@ if TYPE_CHECKING:
     from sensecf_dice.codec import Codec, Matrix
     from sensecf_dice.data import FrozenData
     from sensecf_dice.model import MemoModel
-
-NOTHING_FOUND = "No counterfactuals found for any of the query points! No starting point flips the class."
 
 
 class SwiftGenetic(Swift, DiceGenetic):  # type: ignore[misc]  # dice_ml is untyped
@@ -32,6 +28,38 @@ class SwiftGenetic(Swift, DiceGenetic):  # type: ignore[misc]  # dice_ml is unty
         self._levels = {name: np.asarray(encoder.classes_) for name, encoder in self.labelencoder.items()}
         self._codes = {name: codec.codes(name, levels.tolist()) for name, levels in self._levels.items()}
 
+        self._labels = {
+            name: dict(zip(levels.tolist(), range(len(levels)), strict=True)) for name, levels in self._levels.items()
+        }
+        self._encoded: dict[Any, Matrix] = {}
+        self._type = np.result_type(*data.types.values(), *([np.int64] if self._levels else []))
+
+    def found(
+        self,
+        factual: Matrix,
+        wanted: int,
+        features_to_vary: list[str],
+        initialization: str = "kdtree",
+        maxiterations: int = 500,
+        proximity_weight: float = 0.2,
+        sparsity_weight: float = 0.2,
+    ) -> Matrix:
+        """Follows `DiceGenetic._generate_counterfactuals`, whose search `super()` runs."""
+        self.population_size, self.start_time = 10 * wanted, 0.0
+        cast = self._cast(factual)
+        self.x1 = self._encode(cast)[0].astype(self._type)
+        self.test_pred = self.predict_fn_scores(self.x1)
+        self.do_param_initializations(
+            wanted, initialization, None, self.target_cf_class, self.x1, self._dummied(cast), "DiverseCF",
+            features_to_vary, None, "hinge_loss", "dpp_style:inverse_dist", "inverse_mad",
+            proximity_weight, sparsity_weight, 5.0, 0.1, False,
+        )  # fmt: skip
+        if not len(self.cfs):  # no starting point flips the class
+            return np.empty((0, len(self.codec.names)))
+        self.find_counterfactuals(self.x1, None, self.target_cf_class, features_to_vary, maxiterations, 1e-2, False)
+        rows = np.array(self.final_cfs).reshape(len(self.final_cfs), len(self.codec.names))
+        return self._rounded(self._rows(rows))
+
     # -- coding ------------------------------------------------------------------------------------------------------
     def _rows(self, labelled: Any) -> Matrix:
         """DiCE's label-encoded rows (or one row) in the schema's coding."""
@@ -44,16 +72,29 @@ class SwiftGenetic(Swift, DiceGenetic):  # type: ignore[misc]  # dice_ml is unty
             )
         return rows
 
-    def label_decode(self, labelled_input: Any) -> pd.DataFrame:
-        labelled = np.atleast_2d(labelled_input)
-        columns = {
-            name: self._levels[name][labelled[:, j].astype(np.int32)] if name in self._levels else labelled[:, j]
-            for j, name in enumerate(self.codec.names)
-        }
-        return pd.DataFrame(columns)
+    def _encode(self, rows: Matrix) -> Matrix:
+        """Rows in the schema's coding, label-encoded."""
+        labelled = rows[:, self.codec.columns]
+        for j, name in enumerate(self.codec.names):
+            if name in self._codes:
+                labelled[:, j] = (labelled[:, [j]] == self._codes[name]).argmax(axis=1)
+        return labelled
 
-    def label_decode_cfs(self, cfs_arr: Any) -> pd.DataFrame | None:
-        return self.label_decode(np.array(cfs_arr)) if len(cfs_arr) else None
+    def get_valid_feature_range(self, normalized: bool = False) -> dict[str, Any]:
+        labels = self._labels
+        return {
+            name: np.array([labels[name][level] for level in allowed]) if name in labels else list(allowed)
+            for name, allowed in self.feature_range.items()
+        }
+
+    def label_decode(self, labelled_input: Any) -> dict[str, Any]:
+        return {}  # upstream makes tables of the query and the answer at the end, see `found`
+
+    def label_decode_cfs(self, cfs_arr: Any) -> None:
+        return None
+
+    def decode_to_original_labels(self, *tables: Any) -> Any:
+        return tables
 
     def predict_fn_scores(self, input_instance: Any) -> Matrix:
         return self.model.scores(self._rows(input_instance))
@@ -67,12 +108,29 @@ class SwiftGenetic(Swift, DiceGenetic):  # type: ignore[misc]  # dice_ml is unty
         return np.where(scores[:, wanted] == scores.max(axis=1), wanted, np.argmax(scores, axis=1))
 
     # -- starting population -------------------------------------------------------------------------------------------
-    def do_cf_initializations(self, *settings: Any) -> None:
-        if self.mend:
+    def do_cf_initializations(
+        self, total_CFs: int, initialization: str, algorithm: str, features_to_vary: Any, desired_range: Any,  # noqa: N803
+        desired_class: Any, query_instance: Any, dummied: Matrix, verbose: bool,
+    ) -> None:  # fmt: skip
+        self.total_CFs, self.features_to_vary = total_CFs, features_to_vary
+        rest = query_instance, desired_class, desired_range
+        if initialization == "random":
+            self.cfs = self.do_random_init(self.population_size, features_to_vary, *rest)
+            return
+        table, tree, _ = self.build_KD_tree(
+            self.data_interface.data_df, desired_range, desired_class, self.predicted_outcome_name
+        )
+        if tree is None:
+            self.cfs = self.do_random_init(self.population_size, features_to_vary, *rest)
+            return
+        if desired_class not in self._encoded:
+            self._encoded[desired_class] = self._encode(self.codec.matrix(table))
+        if not self.mend:
             # Upstream appends the query's missing one-hot columns at the end, out of line with the tree's columns.
-            *first, dummies, verbose = settings
-            settings = (*first, dummies[self.data_interface.get_all_dummy_colnames()], verbose)
-        super().do_cf_initializations(*settings)
+            numbers, levels = np.split(dummied[0], [len(self.codec.numeric)])
+            dummied = np.concatenate([numbers, levels[levels == 1], levels[levels == 0]])[None]
+        near = tree.query(dummied, min(len(table), self.population_size * total_CFs))[1][0]
+        self.do_KD_init(features_to_vary, query_instance, self._encoded[desired_class][near], *rest[1:])
 
     def do_random_init(
         self, num_inits: int, features_to_vary: Any, query_instance: Any, desired_class: Any, desired_range: Any
@@ -102,10 +160,10 @@ class SwiftGenetic(Swift, DiceGenetic):  # type: ignore[misc]  # dice_ml is unty
         return start
 
     def do_KD_init(  # noqa: N802
-        self, features_to_vary: Any, query_instance: Any, cfs: pd.DataFrame, desired_class: Any, desired_range: Any
+        self, features_to_vary: Any, query_instance: Any, cfs: Matrix, desired_class: Any, desired_range: Any
     ) -> None:
         """The nearest training rows of the target class, with the query's values where theirs are not allowed."""
-        near = self.label_encode(cfs)[self.codec.names].to_numpy(dtype=np.float64)[: self.population_size]
+        near = cfs[: self.population_size].copy()
         for j, name in enumerate(self.codec.names):
             if name not in features_to_vary:
                 near[:, j] = query_instance[j]
@@ -141,7 +199,7 @@ class SwiftGenetic(Swift, DiceGenetic):  # type: ignore[misc]  # dice_ml is unty
     def _filled(self, population: Matrix) -> Matrix:
         """A population cut short by `most_starts` is filled up with copies, which the search drops by itself."""
         if not len(population):
-            raise UserConfigValidationException(NOTHING_FOUND)
+            return population
         filled: Matrix = population[np.arange(max(len(population), self.population_size)) % len(population)]
         return filled
 

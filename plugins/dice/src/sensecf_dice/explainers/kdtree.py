@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from dice_ml.explainer_interfaces.dice_KD import DiceKD
 
 from sensecf_dice.explainers.swift import Swift
@@ -13,6 +12,7 @@ from sensecf_dice.explainers.swift import Swift
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sensecf_bench.schema import Mask
     from sensecf_dice.codec import Codec, Matrix
     from sensecf_dice.data import FrozenData
     from sensecf_dice.model import MemoModel
@@ -32,52 +32,66 @@ class SwiftKDTree(Swift, DiceKD):  # type: ignore[misc]  # dice_ml is untyped
         self._rows = self._coded[desired_class]
         return built
 
-    def find_counterfactuals(self, data_df_copy: pd.DataFrame, *rest: Any) -> Any:
-        # Upstream one-hot encodes this table to learn the names of the columns: one row knows them all.
-        return super().find_counterfactuals(data_df_copy.iloc[:1], *rest)
+    def found(
+        self,
+        factual: Matrix,
+        wanted: int,
+        features_to_vary: list[str],
+        sparsity_weight: float = 1.0,
+        posthoc_sparsity_param: float | None = 0.1,
+        posthoc_sparsity_algorithm: str = "linear",
+    ) -> Matrix:
+        """Follows `DiceKD._generate_counterfactuals` and what it calls."""
+        cast = self._cast(factual)
+        self.model.scores(cast)
+        self.build_KD_tree(self.data_interface.data_df, None, self.target_cf_class, self.predicted_outcome_name)
+        rows = self._rows[self._nearest(cast, wanted, features_to_vary, sparsity_weight)]
+        if len(rows) and posthoc_sparsity_param:
+            types = self.data_interface.types
+            rows = self.sparse(rows, factual, types, posthoc_sparsity_param, posthoc_sparsity_algorithm)
+        return self._rounded(rows)
 
-    def vary_valid(
-        self, KD_query_instance: pd.DataFrame, total_CFs: int, features_to_vary: Any, permitted_range: Any,  # noqa: N803
-        query_instance: pd.DataFrame, sparsity_weight: float,
-    ) -> Any:  # fmt: skip
+    def _nearest(self, cast: Matrix, wanted: int, features_to_vary: list[str], weight: float) -> NDArray[np.intp]:
         """The best of the 10·k nearest rows that break no rule. Mended: look further out while there are too few."""
         found = np.empty(0, dtype=np.intp)
-        size = len(self.dataset_with_predictions)
-        near = min(size, total_CFs * 10)
-        while self.KD_tree is not None and near:
-            distances, indices = self.KD_tree.query(KD_query_instance, near)
-            ranked = indices[0][self._rank(distances[0], self._rows[indices[0]], query_instance, sparsity_weight)]
-            found = self._admissible(ranked, features_to_vary, query_instance)[:total_CFs]
-            if not self.mend or len(found) == total_CFs or near == size:
+        _, tree, _ = self._trees[self.target_cf_class]
+        size = len(self._rows)
+        near = min(size, wanted * 10)
+        admissible = self._admissible(cast[0], features_to_vary)
+        if not admissible.any():
+            return found
+        dummied = self._dummied(cast)
+        while near:
+            distances, indices = tree.query(dummied, near)
+            ranked = indices[0][self._rank(distances[0], self._rows[indices[0]], cast, weight)]
+            good = ranked[admissible[ranked]]
+            _, first = np.unique(self._rows[good], axis=0, return_index=True)
+            found = good[np.sort(first)][:wanted]
+            if not self.mend or len(found) == wanted or near == size:
                 break
             near = min(size, near * 4)
-        self.final_cfs = self.dataset_with_predictions.iloc[found][self.codec.names].copy()
-        return self.final_cfs, self.dataset_with_predictions.iloc[found][self.predicted_outcome_name].tolist()
+        return found
 
-    def _rank(self, distances: Matrix, rows: Matrix, query_instance: pd.DataFrame, weight: float) -> NDArray[np.intp]:
+    def _rank(self, distances: Matrix, rows: Matrix, cast: Matrix, weight: float) -> NDArray[np.intp]:
         """Positions by distance plus sparsity, each scaled to [0, 1] over these rows (`do_sparsity_check`)."""
-        numeric, factual = self.codec.schema.numeric, self.codec.matrix(query_instance)
-        changed = rows != factual
-        changed[:, numeric] = ~np.isclose(rows[:, numeric], factual[:, numeric])
+        numeric = self.codec.schema.numeric
+        changed = rows != cast
+        changed[:, numeric] = ~np.isclose(rows[:, numeric], cast[:, numeric])
         total = _scaled(distances) + weight * _scaled(changed.sum(axis=1).astype(np.float64))
         return np.argsort(total)
 
-    def _admissible(
-        self, ranked: NDArray[np.intp], features_to_vary: Any, query_instance: pd.DataFrame
-    ) -> NDArray[np.intp]:
-        """Those of the ranked rows that keep what must be kept and stay in range, each row once."""
-        rows, factual = self._rows[ranked], self.codec.matrix(query_instance)[0]
-        good = np.ones(len(rows), dtype=bool)
+    def _admissible(self, cast: Matrix, features_to_vary: list[str]) -> Mask:
+        """Which rows keep what must be kept and stay in range."""
+        good = np.ones(len(self._rows), dtype=bool)
         for name, column in self.codec.column_of.items():
-            values, allowed = rows[:, column], self.feature_range[name]
+            values, allowed = self._rows[:, column], self.feature_range[name]
             if name not in features_to_vary:
-                good &= values == factual[column]
+                good &= values == cast[column]
             if name in self.codec.levels:
                 good &= np.isin(values, self.codec.codes(name, list(allowed)))
             else:  # the values are in single precision, so the range must be
                 good &= (np.float32(allowed[0]) <= values) & (values <= np.float32(allowed[1]))
-        _, first = np.unique(rows[good], axis=0, return_index=True)
-        return ranked[good][np.sort(first)]
+        return good
 
 
 def _scaled(values: Matrix) -> Matrix:

@@ -6,15 +6,11 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from dice_ml.diverse_counterfactuals import CounterfactualExamples
 from dice_ml.explainer_interfaces.dice_random import DiceRandom
 
-from sensecf_dice.codec import OUTCOME
 from sensecf_dice.explainers.swift import Swift
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from sensecf_dice.codec import Matrix
 
 
@@ -24,56 +20,26 @@ class SwiftRandom(Swift, DiceRandom):  # type: ignore[misc]  # dice_ml is untype
     def prepare(self, target: int) -> None:
         """Random sampling needs no tree."""
 
-    def _generate_counterfactuals(
+    def found(
         self,
-        query_instance: pd.DataFrame,
-        total_CFs: int,  # noqa: N803
-        desired_range: Any = None,
-        desired_class: Any = "opposite",
-        permitted_range: Any = None,
-        features_to_vary: Any = "all",
-        stopping_threshold: float = 0.5,
-        posthoc_sparsity_param: float | None = 0.1,
+        factual: Matrix,
+        wanted: int,
+        features_to_vary: list[str],
+        posthoc_sparsity_param: float = 0.1,
         posthoc_sparsity_algorithm: str = "linear",
         sample_size: int = 1000,
         random_seed: int | None = None,
-        verbose: bool = False,
-        limit_steps_ls: int = 10000,
-    ) -> CounterfactualExamples:
+    ) -> Matrix:
         """Follows `DiceRandom._generate_counterfactuals` draw by draw."""
-        self.features_to_vary = self.setup(features_to_vary, permitted_range, query_instance, feature_weights=None)
-        factual = self.codec.matrix(query_instance)
-        scores = self.predict_fn(query_instance)
-        self.num_output_nodes = scores.shape[1]
-        self.target_cf_class = self.infer_target_cfs_class(desired_class, scores[0], self.num_output_nodes)
-        self.stopping_threshold = stopping_threshold
-        if self.target_cf_class == 0 and stopping_threshold > 0.5:
-            self.stopping_threshold = 0.25
-        elif self.target_cf_class == 1 and stopping_threshold < 0.5:
-            self.stopping_threshold = 0.75
-
-        rows = self._search(factual, total_CFs, sample_size, random_seed)
-        found, sparse = None, None
-        query = self.data_interface.prepare_query_instance(query_instance)
-        query[OUTCOME] = self.get_model_output_from_scores(scores)
-        if len(rows):
-            found = self.codec.frame(rows)
-            found[OUTCOME] = self.get_model_output_from_scores(self.model.scores(rows))
-            sparse = found
-            if posthoc_sparsity_param:
-                sparse = self.do_posthoc_sparsity_enhancement(
-                    found, query, posthoc_sparsity_param, posthoc_sparsity_algorithm, limit_steps_ls
-                )
-        return CounterfactualExamples(
-            data_interface=self.data_interface,
-            final_cfs_df=found,
-            test_instance_df=query,
-            final_cfs_df_sparse=sparse,
-            posthoc_sparsity_param=posthoc_sparsity_param,
-            desired_class=self.target_cf_class,
-            desired_range=desired_range,
-            model_type=self.model.model_type,
-        )
+        self.features_to_vary = features_to_vary
+        self.model.scores(factual[None])
+        rows = self._search(factual[None], wanted, sample_size, random_seed)
+        if not len(rows) or not posthoc_sparsity_param:
+            return rows
+        types = {
+            name: np.dtype(int if self.codec.feature(name).kind == "integer" else float) for name in self.codec.numeric
+        }
+        return self.sparse(rows, factual, types, posthoc_sparsity_param, posthoc_sparsity_algorithm)
 
     def _search(self, factual: Matrix, wanted: int, size: int, seed: int | None) -> Matrix:
         """Change one more randomly chosen feature of each of `size` copies of the query until enough of them flip."""
