@@ -176,6 +176,31 @@ def test_the_first_of_several_samples_can_be_the_greedy_answer_and_the_others_st
     assert [d[0] for d in drawn] != [g[0] for g in greedy]
 
 
+def test_distinct_samples_say_nothing_twice_and_keep_what_was_said(loaded):
+    """Cold enough for the samples to repeat one another."""
+    ids, grammars = asked(loaded)
+    how = Decoding(LONG, samples=6, temperature=0.2, first_greedy=True)
+    drawn = Decoder(loaded).decode(ids, grammars, [1, 2, 3, 4, 5], how)
+    distinct = Decoder(loaded).decode(ids, grammars, [1, 2, 3, 4, 5], replace(how, distinct=True))
+    assert sum(len(set(d)) for d in drawn) < 6 * len(ids)
+    for before, after in zip(drawn, distinct, strict=True):
+        assert len(set(after)) > len(set(before)) or len(set(before)) == 6
+        assert set(before) <= set(after)
+        assert after[0] == before[0]
+    alone = [
+        Decoder(loaded, Limits(batch=1)).decode([p], [g], [s], replace(how, distinct=True))[0]
+        for p, g, s in zip(ids, grammars, [1, 2, 3, 4, 5], strict=True)
+    ]
+    assert alone == distinct
+
+
+def test_where_only_one_answer_is_possible_all_samples_say_it(llama):
+    only = xgrammar.GrammarCompiler(vocabulary(llama)).compile_grammar('root ::= "only"')
+    how = Decoding(LONG, samples=4, temperature=1.0, distinct=True)
+    (samples,) = Decoder(llama).decode([[5, 6, 7]], [only], [1], how)
+    assert {s.text for s in samples} == {"only"}
+
+
 def test_sampling_follows_the_model(llama):
     """The share of each first token among many samples is its probability, within four standard errors."""
     prompt, n = [5, 6, 7], 4000

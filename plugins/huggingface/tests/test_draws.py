@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sensecf_huggingface.draws import NARROW, Draws, van_der_corput
+from sensecf_huggingface.draws import NARROW, Draws, beside, van_der_corput
 
 
 def said(draw: Draws, shares: np.ndarray, tokens: int) -> tuple[int, ...]:
@@ -65,3 +65,52 @@ def test_a_token_of_no_width_goes_on_anew():
     draw = Draws(5, 3)
     draw.narrow(0.25, 0.25)
     assert 0 <= draw.point < 1
+
+
+def test_a_point_beside_what_is_taken_by_hand():
+    taken = [(0.5, 0.75), (0.0, 0.25)]  # leaves [0.25, 0.5) and [0.75, 1)
+    assert [beside(point, taken) for point in (0.0, 0.25, 0.5, 0.75)] == [0.25, 0.375, 0.75, 0.875]
+    assert beside(0.3, []) == 0.3
+    assert beside(0.3, [(0.0, 1 - NARROW / 2)]) is None
+
+
+spans = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted).map(tuple), max_size=6)
+
+
+@given(st.floats(0, 1, exclude_max=True), spans)
+def test_a_point_beside_what_is_taken_is_not_taken(point, taken):
+    found = beside(point, taken)
+    if found is None:
+        free = np.setdiff1d(np.arange(1000), [i for i in range(1000) for low, high in taken if low <= i / 1000 <= high])
+        assert len(free) / 1000 < NARROW + 0.02
+    else:
+        assert 0 <= found < 1
+        assert not any(low + 1e-12 < found < high - 1e-12 for low, high in taken)
+
+
+@given(st.integers(0, 2**64 - 1), st.lists(st.floats(0.2, 1), min_size=3, max_size=6), st.integers(2, 3))
+def test_what_is_drawn_again_is_another_answer(seed, weights, samples):
+    shares = np.array(weights) / sum(weights)
+    assert shares.min() > NARROW
+    answers = list[tuple[int, ...]]()
+    places = list[tuple[float, float]]()
+    for sample in range(samples):
+        draw = Draws(seed, sample)
+        answer = said(draw, shares, 1)
+        if answer in answers:
+            assert draw.again(places)
+            answer = said(draw, shares, 1)
+        answers.append(answer)
+        places.append(draw.place)
+    assert len(set(answers)) == samples
+
+
+def test_a_place_is_as_wide_as_the_answer_is_probable_and_none_is_told_of_a_narrow_one():
+    shares, draw = np.array([0.25, 0.75]), Draws(5, 1)
+    first = said(draw, shares, 2)
+    low, high = draw.place
+    assert high - low == pytest.approx(np.prod(shares[list(first)]))
+    while draw.place is not None:
+        said(draw, np.array([0.5, 0.5]), 1)
+    assert said(draw, shares, 3)
+    assert draw.place is None

@@ -41,7 +41,8 @@ class Asked:
 
 @dataclass(eq=False)
 class Asker:
-    """Asks one loaded model about the people of one task. Of several samples the first is the greedy answer."""
+    """Asks one loaded model about the people of one task. Of several samples the first is the greedy answer; with `distinct`
+    those that repeat another are drawn again."""
 
     loaded: Loaded
     questions: Questions
@@ -49,6 +50,7 @@ class Asker:
     samples: int = 1
     temperature: float = 0.7
     batch: int = 32
+    distinct: bool = False
     known: Compiler | None = None  # of the same vocabulary, with the grammars that it has compiled
     decoder: Decoder = field(init=False)
     compiler: Compiler = field(init=False)
@@ -62,7 +64,7 @@ class Asker:
         asked = self.asked(queries)
         heat = 0.0 if self.samples == 1 else self.temperature
         longest = max((a.longest for a in asked), default=1)
-        how = Decoding(longest, self.samples, heat, first_greedy=True)
+        how = Decoding(longest, self.samples, heat, first_greedy=True, distinct=self.distinct)
         return asked, self.decoder.decode(
             [a.ids for a in asked], [a.grammar for a in asked], [a.query.seed for a in asked], how
         )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sensecf_huggingface.kvcache import Prefix
     from sensecf_huggingface.loaded import Loaded
 
+TURNS = 3
 NO_ROOM = "can't allocate memory"  # how torch says it of a CPU
 
 
@@ -37,12 +38,14 @@ class Limits:
 @dataclass(frozen=True)
 class Decoding:
     """How to choose tokens: the most probable at temperature 0, and else sampled, `samples` answers a prompt. With
-    `first_greedy` the first of them is what temperature 0 would give."""
+    `first_greedy` the first of them is what temperature 0 would give; with `distinct` a sample that repeats another is drawn
+    again beside all that was said, up to `TURNS` times."""
 
     max_new_tokens: int
     samples: int = 1
     temperature: float = 0.0
     first_greedy: bool = False
+    distinct: bool = False
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1 or self.samples < 1 or not 0 <= self.temperature < float("inf"):
@@ -130,7 +133,10 @@ class Decoder:
             ]
             # Longest first, so that memory runs out at the beginning if at all.
             order = sorted(answers, key=lambda a: (-len(a.suffix), a.prompt, a.sample))
-            self._write_all(order, prefix, how, Masks(self._vocabulary.vocab_size, self._pool))
+            masks = Masks(self._vocabulary.vocab_size, self._pool)
+            self._write_all(order, prefix, how, masks)
+            for _ in range(TURNS if how.distinct and how.temperature else 0):
+                self._write_all(_to_say_otherwise(order), prefix, how, masks)
         completions: list[list[Completion]] = [[] for _ in prompts]
         for answer in answers:
             completions[answer.prompt].append(self._completion(answer))
@@ -215,6 +221,19 @@ class Decoder:
         return Completion(text.decode("utf-8", errors="replace"), tuple(answer.tokens), answer.finished)
 
 
+def _to_say_otherwise(answers: Sequence[_Answer]) -> list[_Answer]:
+    """Those that repeat an earlier sample of their prompt, ready to be drawn again where anything else can be said."""
+    said: dict[int, dict[tuple[int, ...], _Answer]] = {}
+    repeated = [a for a in answers if said.setdefault(a.prompt, {}).setdefault(tuple(a.tokens), a) is not a]
+    again = []
+    for answer in repeated:
+        places = (a.draws.place for a in said[answer.prompt].values())
+        if answer.draws.again([place for place in places if place is not None]):
+            answer.tokens, answer.finished = [], False
+            again.append(answer)
+    return again
+
+
 def _chosen(logits: torch.Tensor, answers: list[_Answer], how: Decoding) -> torch.Tensor:
     """The next token of each row, shape `(n,)`.
 
@@ -228,16 +247,16 @@ def _chosen(logits: torch.Tensor, answers: list[_Answer], how: Decoding) -> torc
     total = shares[:, -1:]
     points = torch.tensor([a.draws.point if a.open else 0.0 for a in answers], dtype=torch.float64)[:, None]
     wanted = torch.minimum(points.to(logits.device) * total, torch.nextafter(total, torch.zeros_like(total)))
-    sampled = torch.searchsorted(shares, wanted, right=True)
-    below = torch.where(sampled > 0, shares.gather(1, (sampled - 1).clamp(min=0)), 0.0) / total
-    above = shares.gather(1, sampled) / total
+    chosen = torch.searchsorted(shares, wanted, right=True)
+    if how.first_greedy:
+        first = torch.tensor([[a.sample == 0] for a in answers], device=logits.device)
+        chosen = torch.where(first, probable[:, None], chosen)
+    below = torch.where(chosen > 0, shares.gather(1, (chosen - 1).clamp(min=0)), 0.0) / total
+    above = shares.gather(1, chosen) / total
     for answer, low, high in zip(answers, below[:, 0].tolist(), above[:, 0].tolist(), strict=True):
         if answer.open:
             answer.draws.narrow(low, high)
-    if not how.first_greedy:
-        return sampled[:, 0]
-    first = torch.tensor([a.sample == 0 for a in answers], device=logits.device)
-    return torch.where(first, probable, sampled[:, 0])
+    return chosen[:, 0]
 
 
 def _common(sequences: Sequence[Sequence[int]]) -> list[int]:

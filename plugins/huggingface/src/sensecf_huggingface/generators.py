@@ -60,7 +60,7 @@ class LanguageModel(Generator):
         except NothingToLearnError as why:
             sys.stderr.write(f"{self.name} abstains: {why}\n")
             return
-        self._asker = Asker(loaded, questions, told, samples, o.temperature, o.batch)
+        self._asker = Asker(loaded, questions, told, samples, o.temperature, o.batch, distinct=True)
 
     def generate(self, queries: QueryBatch) -> CounterfactualBatch | None:
         from sensecf_huggingface.asking import answered
