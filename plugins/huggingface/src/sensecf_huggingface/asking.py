@@ -42,7 +42,7 @@ class Asked:
 @dataclass(eq=False)
 class Asker:
     """Asks one loaded model about the people of one task. Of several samples the first is the greedy answer; with `distinct`
-    those that repeat another are drawn again."""
+    those that repeat another are drawn again. `known` is a compiler of the same vocabulary, with what it has compiled."""
 
     loaded: Loaded
     questions: Questions
@@ -50,8 +50,8 @@ class Asker:
     samples: int = 1
     temperature: float = 0.7
     batch: int = 32
-    distinct: bool = False
-    known: Compiler | None = None  # of the same vocabulary, with the grammars that it has compiled
+    distinct: bool = field(default=False, kw_only=True)
+    known: Compiler | None = field(default=None, kw_only=True)
     decoder: Decoder = field(init=False)
     compiler: Compiler = field(init=False)
 

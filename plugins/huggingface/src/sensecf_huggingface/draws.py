@@ -31,6 +31,10 @@ class Draws:
     point would see how the probabilities were rounded, and with it who else was in the batch.
     """
 
+    point: float
+    _low: float  # where the answer so far begins on the line
+    _width: float
+
     def __init__(self, seed: int, sample: int) -> None:
         self._seed, self._sample, self._turn = seed, sample, 0
         self._point = (np.random.default_rng(seed).random() + van_der_corput(sample)) % 1.0
@@ -67,7 +71,7 @@ class Draws:
         # numpy takes [seed, 0] for the seed itself.
         self._later = np.random.default_rng([self._seed, self._sample, self._turn + 1])
         self._start = self.point = point
-        self._low, self._width = 0.0, 1.0  # of the answer so far
+        self._low, self._width = 0.0, 1.0
 
 
 def beside(point: float, taken: Iterable[tuple[float, float]]) -> float | None:
