@@ -59,7 +59,7 @@ class Wanting:
             said = {int(shares.argmax()), int(chance.choice(8, p=shares / shares.sum()))}
             tries.append(Tries([0, 20 + int(i)], [[int(WORDS[k])] for k in said], [[sweep]] * len(said)))
             greedy.append(self.worth[int(shares.argmax())] > 0)
-        return Round(tries, np.array(greedy))
+        return Round(tries, float(np.mean(greedy)))
 
 
 @pytest.fixture(scope="module")
@@ -133,35 +133,6 @@ def test_distance_becomes_dearer_while_more_answers_are_valid_than_wanted(llama_
     for step in range(1, 12):
         practice.step(np.arange(8), step, 1e-3)
     assert practice.price <= DEAREST
-
-
-def test_questions_that_were_not_answered_come_back_in_place_of_some(llama_folder):
-    """Odd numbers fail, whatever is said; even ones never do."""
-    asked = []
-
-    class Odd(Wanting):
-        def round(self, model, chosen, chance):
-            asked.append(chosen.tolist())
-            return replace(super().round(model, chosen, chance), valid=chosen % 2 == 0)
-
-    model = small(llama_folder).model
-    parameters = {name: p.requires_grad_() for name, p in model.named_parameters() if "norm" in name}
-    practice = Practice(model, parameters, Odd((1.0,) * 8), STEPS, Aims(wanted=0.5))
-    for step, chosen in enumerate([range(8), range(8, 16), range(0, 16, 2)]):
-        practice.step(np.array(chosen), step, 1e-3)
-    first, second, third = asked
-    assert first == list(range(8))
-    assert second[:6] == [8, 9, 10, 11, 12, 13]
-    assert len(set(second[6:])) == 2  # a quarter of the step is theirs and no more
-    assert set(second[6:]) < {1, 3, 5, 7}
-    assert third[:6] == [0, 2, 4, 6, 8, 10]
-    assert len(set(third[6:])) == 2
-    assert set(third[6:]) < {1, 3, 5, 7, 9, 11, 13}
-    # Half of those whose turn it was were valid, then half again, then all: those that came back do not count.
-    assert practice.valid == pytest.approx(0.8 * 0.5 + 0.2 * 1.0)
-    another = Practice(model, parameters, Odd((1.0,) * 8), STEPS, Aims())
-    another.restore({name: p.detach().clone() for name, p in parameters.items()}, practice.moments())
-    assert np.flatnonzero(another.failed).tolist() == [1, 3, 5, 7, 9, 11, 13]
 
 
 def test_a_round_in_which_all_words_are_worth_the_same_changes_nothing(llama_folder, adapter, tmp_path):

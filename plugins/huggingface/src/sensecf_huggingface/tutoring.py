@@ -81,13 +81,12 @@ class ClassifierTutor:
         rows = self._rows(asked, flat)
         sweeps = room.sweeper.sweeps(those, rows, [c.ids for _, c in flat])
         first = np.cumsum([0, *counts])[:-1]
-        valid = np.ones(len(people), dtype=np.bool_)  # nor does anybody fail who is not asked
-        valid[[who[one.query.id] for one in asked]] = room.sweeper.judge(rows[first], those[first]).worth > 0
+        valid = room.sweeper.judge(rows[first], those[first]).worth > 0
         tries = [
             Tries(one.ids, [c.ids for c in some], sweeps[start : start + len(some)])
             for one, some, start in zip(asked, different, first, strict=True)
         ]
-        return Round(tries, valid)
+        return Round(tries, float(valid.mean()))
 
     def _asker(self, model: Any) -> Asker:
         """Asks for the greedy answer and then for those that are drawn."""
@@ -95,9 +94,7 @@ class ClassifierTutor:
         if self._known is None:
             loaded, answers = replace(room.loaded, model=model), room.samples + 1
             told, known = room.sweeper.judge.probability, room.compiler
-            self._known = Asker(
-                loaded, room.questions, told, answers, room.temperature, AT_ONCE, distinct=True, known=known
-            )
+            self._known = Asker(loaded, room.questions, told, answers, room.temperature, AT_ONCE, known=known)
         self._known.decoder.forget()  # the model has learnt since
         return self._known
 

@@ -5,9 +5,6 @@ the classifier's verdict on the whole answer, which is what it will be measured 
 
 What an answer is worth falls with the distance it asks somebody to go, at a price that follows the share of greedy answers
 that are valid: where more are than wanted, distance is dearer, where fewer are, cheaper.
-
-Questions whose greedy answer was not valid come back soon: up to a quarter of a step's are theirs. Without that, practice gives up
-now and then what only a few people need.
 """
 
 from __future__ import annotations
@@ -35,17 +32,15 @@ if TYPE_CHECKING:
 CHEAPEST, DEAREST = 0.1, 6.0
 SWAY = 5.0  # that the share of valid answers has over the price, as an exponent
 LATELY = 0.8  # weight of earlier steps in what that share is
-AGAIN = 0.25  # of a step's questions that may be ones that come back
-VALID, FAILED = "valid|lately", "failed"  # where a checkpoint keeps them
+VALID = "valid|lately"  # where a checkpoint keeps it
 AT_ONCE = 4096  # tokens, padding included, that go through the model together where rows are short enough
-FORMAT = 5  # of all else that decides the weights; a change that moves them counts it up
+FORMAT = 4  # of all else that decides the weights; a change that moves them counts it up
 RULES = {
     "format": FORMAT,
     "cheapest": CHEAPEST,
     "dearest": DEAREST,
     "sway": SWAY,
     "lately": LATELY,
-    "again": AGAIN,
     "nothing": NOTHING,
     "hope": HOPE,
 }
@@ -62,10 +57,10 @@ class Tries:
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """What a step learns from, and for each question whether the greedy answer is valid, shape `(n,)`."""
+    """What a step learns from, and the share of greedy answers to the same questions that are valid."""
 
     tries: Sequence[Tries]
-    valid: NDArray[np.bool_]
+    valid: float
 
 
 class Tutor(Protocol):
@@ -93,7 +88,6 @@ class Practice(Optimised):
         super().__init__(parameters, recipe)
         self.model, self.tutor, self.aims = model, tutor, aims
         self.valid = aims.wanted  # share of greedy answers, lately
-        self.failed = np.zeros(len(tutor.lengths), dtype=np.bool_)  # questions, when last asked
         self.head = PickedHead(model)
 
     @property
@@ -113,21 +107,17 @@ class Practice(Optimised):
         self.model.eval()
 
     def step(self, chosen: NDArray[np.intp], step: int, rate: float) -> torch.Tensor:
-        """Try answers to the questions at these positions, and to some that come back in place of the last of them, and learn
-        from both. Returns what their choices fall short of being worth on average, from 0 to 1, a tensor without
-        dimensions."""
+        """Try answers to the questions at these positions, and learn from them. Returns what their choices fall short of being
+        worth on average, from 0 to 1, a tensor without dimensions."""
         import torch
 
         chance = np.random.default_rng([self.recipe.seed, step, len(self.lengths)])
         torch.manual_seed(int(chance.integers(2**63)))
-        turn, back = self._turns(chosen, chance)
-        asked = np.concatenate([turn, back])
         self.model.eval()
         with merged(self.model):
-            round_ = self.tutor.round(self.model, asked, chance)
+            round_ = self.tutor.round(self.model, chosen, chance)
         self.model.train()
-        self.failed[asked] = ~round_.valid
-        self.valid = LATELY * self.valid + (1 - LATELY) * float(round_.valid[: len(turn)].mean())
+        self.valid = LATELY * self.valid + (1 - LATELY) * round_.valid
         work = [_Row.of(tries, self.price) for tries in round_.tries]
         made = sum(row.made for row in work)
         short = torch.zeros((), device=self.device)
@@ -142,24 +132,11 @@ class Practice(Optimised):
     def moments(self) -> dict[str, torch.Tensor]:
         import torch
 
-        return {
-            **super().moments(),
-            VALID: torch.tensor(self.valid, dtype=torch.float64),
-            FAILED: torch.tensor(self.failed),
-        }
+        return {**super().moments(), VALID: torch.tensor(self.valid, dtype=torch.float64)}
 
     def restore(self, weights: Mapping[str, torch.Tensor], moments: Mapping[str, torch.Tensor]) -> None:
         self.valid = float(moments[VALID])
-        self.failed = moments[FAILED].numpy(force=True).copy()
-        super().restore(weights, {key: value for key, value in moments.items() if key not in (VALID, FAILED)})
-
-    def _turns(
-        self, chosen: NDArray[np.intp], chance: np.random.Generator
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The questions whose turn it is, and those that come back in place of the last of them."""
-        waiting = np.setdiff1d(np.flatnonzero(self.failed), chosen)
-        back = chance.choice(waiting, size=min(len(waiting), int(AGAIN * len(chosen))), replace=False)
-        return chosen[: len(chosen) - len(back)], back
+        super().restore(weights, {key: value for key, value in moments.items() if key != VALID})
 
     def _loss(self, rows: Sequence[_Row]) -> torch.Tensor:
         """The sum of what the choices of these rows fall short."""
@@ -178,7 +155,7 @@ class Aims:
     """`wanted` is the share of greedy answers that shall be valid, `price` what distance costs where it is."""
 
     wanted: float = 0.9
-    price: float = 1.2
+    price: float = 0.9
 
     def identity(self) -> dict[str, float]:
         """All of practice that decides weights, beside a recipe, as JSON takes it."""
