@@ -278,29 +278,32 @@ class NeuralNetwork(_SmoothFamily):
 
     def predict_proba(self, rows: Matrix) -> Matrix:
         """What scikit-learn's own method gives, to the bit, without what that one spends on checks."""
+        _refuse_what_is_no_number(rows)
+        probability = self._probability(self._signals(self._coding.encode(rows)))
+        return np.stack([1 - probability, probability], axis=1)
+
+    def _signals(self, encoded: Matrix) -> list[Matrix]:
+        """What goes into each layer, the rows themselves first."""
+        signals = [encoded]
+        for weight, shift in zip(self._model.coefs_[:-1], self._model.intercepts_[:-1], strict=True):
+            signal = signals[-1] @ weight
+            signal += shift
+            signals.append(np.maximum(signal, 0, out=signal))
+        return signals
+
+    def _probability(self, signals: list[Matrix]) -> Matrix:
         from scipy.special import expit
 
-        _refuse_what_is_no_number(rows)
-        signal, last = self._coding.encode(rows), len(self._model.coefs_) - 1
-        for i, (weight, shift) in enumerate(zip(self._model.coefs_, self._model.intercepts_, strict=True)):
-            signal = signal @ weight
-            signal += shift
-            if i < last:
-                np.maximum(signal, 0, out=signal)
-        probability = expit(signal[:, 0])
-        return np.stack([1 - probability, probability], axis=1)
+        probability: Matrix = expit(signals[-1] @ self._model.coefs_[-1] + self._model.intercepts_[-1])[:, 0]
+        return probability
 
     def _slopes(self, encoded: Matrix) -> Matrix:
         """Back-propagation through rectified units and the logistic output; a unit at its kink counts as off."""
-        weights, shifts = self._model.coefs_, self._model.intercepts_
-        signal, active = encoded, []
-        for weight, shift in zip(weights[:-1], shifts[:-1], strict=True):
-            signal = np.maximum(signal @ weight + shift, 0)
-            active.append(signal > 0)
-        p = self._model.predict_proba(encoded)[:, 1:]
+        weights, signals = self._model.coefs_, self._signals(encoded)
+        p = self._probability(signals)[:, None]
         slopes: Matrix = p * (1 - p) * weights[-1].T
-        for weight, on in zip(weights[-2::-1], active[::-1], strict=True):
-            slopes = (slopes * on) @ weight.T
+        for weight, signal in zip(weights[-2::-1], signals[:0:-1], strict=True):
+            slopes = (slopes * (signal > 0)) @ weight.T
         return slopes
 
     def _widest(self) -> int:

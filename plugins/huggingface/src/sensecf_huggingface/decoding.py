@@ -229,7 +229,7 @@ def _to_say_otherwise(answers: Sequence[_Answer]) -> list[_Answer]:
     for answer in repeated:
         places = (a.draws.place for a in said[answer.prompt].values())
         if answer.draws.again([place for place in places if place is not None]):
-            answer.tokens, answer.finished = [], False
+            answer.restart()
             again.append(answer)
     return again
 

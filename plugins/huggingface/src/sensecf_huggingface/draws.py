@@ -38,10 +38,14 @@ class Draws:
     def __init__(self, seed: int, sample: int) -> None:
         self._seed, self._sample, self._turn = seed, sample, 0
         self._point = (np.random.default_rng(seed).random() + van_der_corput(sample)) % 1.0
-        self._begin(self._point)
+        self._start = self._point
+        self.restart()
 
     def restart(self) -> None:
-        self._begin(self._start)
+        # numpy takes [seed, 0] for the seed itself.
+        self._later = np.random.default_rng([self._seed, self._sample, self._turn + 1])
+        self.point = self._start
+        self._low, self._width = 0.0, 1.0
 
     def again(self, said: Iterable[tuple[float, float]]) -> bool:
         """Draw another answer, beside those that lie from a low to a high end. False, and nothing done, where they leave
@@ -49,8 +53,9 @@ class Draws:
         point = beside(self._point, said)
         if point is None:
             return False
+        self._start = point
         self._turn += 1
-        self._begin(point)
+        self.restart()
         return True
 
     @property
@@ -66,12 +71,6 @@ class Draws:
             self.point = self._later.random()
         else:
             self.point = min(max((self.point - low) / (high - low), 0.0), BELOW_ONE)
-
-    def _begin(self, point: float) -> None:
-        # numpy takes [seed, 0] for the seed itself.
-        self._later = np.random.default_rng([self._seed, self._sample, self._turn + 1])
-        self._start = self.point = point
-        self._low, self._width = 0.0, 1.0
 
 
 def beside(point: float, taken: Iterable[tuple[float, float]]) -> float | None:

@@ -27,7 +27,6 @@ class SwiftGenetic(Swift, DiceGenetic):  # type: ignore[misc]  # dice_ml is unty
         self.most_starts = most_starts
         self._levels = {name: np.asarray(encoder.classes_) for name, encoder in self.labelencoder.items()}
         self._codes = {name: codec.codes(name, levels.tolist()) for name, levels in self._levels.items()}
-
         self._labels = {
             name: dict(zip(levels.tolist(), range(len(levels)), strict=True)) for name, levels in self._levels.items()
         }

@@ -43,7 +43,7 @@ class SwiftKDTree(Swift, DiceKD):  # type: ignore[misc]  # dice_ml is untyped
     ) -> Matrix:
         """Follows `DiceKD._generate_counterfactuals` and what it calls."""
         cast = self._cast(factual)
-        self.model.scores(cast)
+        self.model.scores(cast)  # not needed, but upstream asks, and calls are counted
         self.build_KD_tree(self.data_interface.data_df, None, self.target_cf_class, self.predicted_outcome_name)
         rows = self._rows[self._nearest(cast, wanted, features_to_vary, sparsity_weight)]
         if len(rows) and posthoc_sparsity_param:

@@ -32,7 +32,7 @@ class SwiftRandom(Swift, DiceRandom):  # type: ignore[misc]  # dice_ml is untype
     ) -> Matrix:
         """Follows `DiceRandom._generate_counterfactuals` draw by draw."""
         self.features_to_vary = features_to_vary
-        self.model.scores(factual[None])
+        self.model.scores(factual[None])  # not needed, but upstream asks, and calls are counted
         rows = self._search(factual[None], wanted, sample_size, random_seed)
         if not len(rows) or not posthoc_sparsity_param:
             return rows
