@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sensecf_bench.engine.means import Means
 
 Thing = TypeVar("Thing")
-MOST_CONTEXTS = 16
+MOST_CONTEXTS = 32  # a default run has 21, levels of scarcity included; one that is let go is fitted again
 
 _data: OrderedDict[str, Data] = OrderedDict()
 _explained: OrderedDict[str, Explained] = OrderedDict()

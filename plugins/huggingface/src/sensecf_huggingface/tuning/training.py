@@ -18,6 +18,7 @@ from sensecf_huggingface.tuning.digests import digest
 from sensecf_huggingface.tuning.examples import Example, fingerprint
 from sensecf_huggingface.tuning.loop import Loop, Watch
 from sensecf_huggingface.tuning.memory import peak, watch_from_here
+from sensecf_huggingface.tuning.merged import merged
 from sensecf_huggingface.tuning.practice import Aims, Practice, Tutor
 from sensecf_huggingface.tuning.progress import Progress
 from sensecf_huggingface.tuning.recipe import Recipe
@@ -185,7 +186,7 @@ class _Work:
 
         def judged() -> float:
             self.model.eval()
-            with torch.no_grad():
+            with torch.no_grad(), merged(self.model) if self.recipe.composed else nullcontext():
                 validity = float(validate(self.model))
             self.model.train()
             return validity
