@@ -46,7 +46,8 @@ class LanguageModel(Generator):
 
     def fit(self, task: Task) -> None:
         from sensecf_huggingface.asking import Asker
-        from sensecf_huggingface.finetuning import NothingToLearnError, probability_of_target
+        from sensecf_huggingface.finetuning import NothingToLearnError
+        from sensecf_huggingface.judging import probability_of_target
 
         self.task = task
         self._asker = None

@@ -15,7 +15,7 @@ from sensecf_huggingface.tuning.sweeps import Sweep
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sensecf_bench import FeatureSchema
+    from sensecf_bench import FeatureSchema, Task
     from sensecf_huggingface.micro.codebook import Codebook
 
     Matrix = NDArray[np.float64]
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 OUTSIDE = 0.5  # what a valid row is worth that leaves somebody outside the range of the training rows
 UNIT, FARTHEST, LEAST = 0.03, 2.0, 1e-9  # Gower distance that others are counted in; at most so many mean targets
 FAINTEST = 1e-6  # smaller probabilities are all the same
+
+
+def probability_of_target(task: Task) -> Callable[[Matrix], Matrix]:
+    """Asks the explained classifier for the probability of the target class, shape `(n,)`."""
+
+    def probability(rows: Matrix) -> Matrix:
+        return task.predict_proba(rows)[:, task.target] if len(rows) else np.empty(0)
+
+    return probability
 
 
 @dataclass(frozen=True, eq=False)
