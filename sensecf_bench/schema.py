@@ -308,7 +308,9 @@ class FeatureSchema:
     def gaps(self, rows: Matrix, others: Matrix) -> Matrix:
         """Gower's difference of each feature, in [0, 1] within the training range: |a - b| / range for numbers and
         ranks, 0 or 1 for unordered levels (Gower 1971). Both arguments of shape `(n, d)`."""
-        gaps = np.abs(rows - others) / self._gower_span
+        gaps: Matrix = rows - others
+        np.abs(gaps, out=gaps)
+        gaps /= self._gower_span
         gaps[:, self.nominal] = rows[:, self.nominal] != others[:, self.nominal]
         return gaps
 

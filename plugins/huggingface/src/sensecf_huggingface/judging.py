@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensecf_huggingface.targets.search import FLIP, in_parts, log_odds
+from sensecf_huggingface.targets.search import AT_ONCE, FLIP, log_odds
 from sensecf_huggingface.tuning.sweeps import Sweep
 
 if TYPE_CHECKING:
@@ -55,15 +55,16 @@ class Judge:
     def __call__(self, rows: Matrix, people: Matrix) -> Verdict:
         """The verdict on rows that are proposed to people, both of shape `(n, d)`; a row that is none is NaN."""
         schema = self.schema
-        there = np.isfinite(rows).all(axis=1)
+        there = np.flatnonzero(np.isfinite(rows).all(axis=1))
         worth, far, odds = np.zeros(len(rows)), np.zeros(len(rows)), np.full(len(rows), -np.inf)
-        if there.any():
-            some = rows[there]
-            probability, possible = in_parts(self.probability, some), schema.keeps(some)
+        for start in range(0, len(there), AT_ONCE):
+            at = there[start : start + AT_ONCE]
+            some = rows[at]
+            probability, possible = self.probability(some), schema.keeps(some)
             seen = schema.in_training_range(some).all(axis=1)
-            worth[there] = ((probability >= FLIP) & possible) * np.where(seen, 1.0, OUTSIDE)
-            far[there] = schema.gaps(some, people[there]).mean(axis=1) / self.unit
-            odds[there] = np.where(possible, log_odds(np.clip(probability, FAINTEST, FLIP)), -np.inf)
+            worth[at] = ((probability >= FLIP) & possible) * np.where(seen, 1.0, OUTSIDE)
+            far[at] = schema.gaps(some, people[at]).mean(axis=1) / self.unit
+            odds[at] = np.where(possible, log_odds(np.clip(probability, FAINTEST, FLIP)), -np.inf)
         return Verdict(worth, far, odds)
 
 
