@@ -308,7 +308,7 @@ class FeatureSchema:
     def gaps(self, rows: Matrix, others: Matrix) -> Matrix:
         """Gower's difference of each feature, in [0, 1] within the training range: |a - b| / range for numbers and
         ranks, 0 or 1 for unordered levels (Gower 1971). Both arguments of shape `(n, d)`."""
-        gaps: Matrix = rows - others
+        gaps: Matrix = np.subtract(rows, others, dtype=np.float64)
         np.abs(gaps, out=gaps)
         gaps /= self._gower_span
         gaps[:, self.nominal] = rows[:, self.nominal] != others[:, self.nominal]

@@ -256,6 +256,12 @@ def test_gaps_by_hand():
     np.testing.assert_allclose(schema.gaps(one, other), [[0.25, 0.25, 0, 1, 0.5, 1]])
 
 
+def test_gaps_of_whole_numbers_are_those_of_the_same_floats():
+    schema = FeatureSchema((Feature(name="age", kind="integer"),)).with_scales(np.array([[0.0], [8.0]]))
+    seven, one = np.array([[7]]), np.array([[1]])
+    assert schema.gaps(seven, one).tolist() == schema.gaps(seven * 1.0, one * 1.0).tolist() == [[0.75]]
+
+
 def test_gaps_do_not_alter_their_arguments():
     schema = SCHEMA.with_scales(TRAINING)
     one, other = TRAINING.copy(), TRAINING[::-1].copy()
