@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sensecf_huggingface import judging
 from sensecf_huggingface.asking import Asker
 from sensecf_huggingface.chat import answer_ids, prompt_ids
 from sensecf_huggingface.finetuning import Exercise, Lesson
 from sensecf_huggingface.generators import Micro, MicroTuned
 from sensecf_huggingface.grammar import edit_list_grammar
-from sensecf_huggingface.judging import FAINTEST, OUTSIDE, UNIT, Judge, Sweeper, unit_for
+from sensecf_huggingface.judging import FAINTEST, OUTSIDE, UNIT, Judge, Sweeper, probability_of_target, unit_for
 from sensecf_huggingface.micro import base
 from sensecf_huggingface.micro.codebook import PROBABILITIES, Codebook, probability_text
 from sensecf_huggingface.micro.tokenizer import make_tokenizer
@@ -387,6 +388,19 @@ def test_an_answer_of_three_edits_is_swept_by_hand(schema, codebook, tokenizer):
     assert (values.worth > 0).sum() == 1
     assert values.tokens[values.worth > 0].tolist() == [ids[1]]
     assert sweeper.sweeps(person[None], np.full((1, d), np.nan), [[*ids, end]]) == [[]]
+
+
+def test_a_verdict_does_not_depend_on_where_its_block_ends(task, monkeypatch):
+    judge = Judge(task.schema, probability_of_target(task), 0.1)
+    rows, people = task.train_matrix[:40].copy(), task.train_matrix[40:80]
+    rows[::7] = np.nan
+    whole = judge(rows, people)
+    monkeypatch.setattr(judging, "AT_ONCE", 3)
+    parts = judge(rows, people)
+    assert 0 < (whole.worth > 0).sum() < len(rows)
+    for what in ("worth", "far", "odds"):
+        np.testing.assert_array_equal(getattr(parts, what), getattr(whole, what))
+    assert not whole.worth[::7].any() and np.isinf(whole.odds[::7]).all()
 
 
 def test_targets_are_swept_where_their_words_stand(task, monkeypatch, tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import peft
 import pytest
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file
 from sensecf_huggingface.checkpoint import find
 from sensecf_huggingface.loaded import load
@@ -199,6 +200,23 @@ def test_the_best_weights_are_kept_and_patience_ends_it(fine_tune):
     assert same(weights(tuned), seen[1])  # the first of equals
     assert not same(weights(tuned), seen[-1])
     assert remarks[-1].startswith("stopped early: 3 validations")
+
+
+def test_looking_at_composed_weights_leaves_the_training_as_it_is(fine_tune):
+    """They are merged for the look, and taken out again to the bit."""
+    merged = []
+
+    def validate(model):
+        layers = [layer for layer in model.modules() if isinstance(layer, BaseTunerLayer)]
+        merged.append({layer.merged for layer in layers})
+        return 1.0 / (1 + len(merged))
+
+    recipe = replace(RECIPE, dropout=0.0, composed=True)
+    looked_at = fine_tune(replace(recipe, validate_every=recipe.steps), validate=validate)
+    assert merged == [{True}]
+    assert same(weights(looked_at), weights(fine_tune(recipe)))
+    often = fine_tune(replace(recipe, validate_every=6), validate=lambda model: 1.0)
+    assert often.losses == looked_at.losses
 
 
 def test_without_patience_it_goes_on_to_the_end(fine_tune):

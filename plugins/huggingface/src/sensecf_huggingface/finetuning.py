@@ -75,6 +75,11 @@ class Lesson:
     exercise: Exercise | None = None
 
     @property
+    def probability(self) -> Callable[[Matrix], Matrix]:
+        """Of the target class, as the explained classifier has it."""
+        return probability_of_target(self.task)
+
+    @property
     def course(self) -> dict[str, Any]:
         """All that is decided about training, as JSON takes it."""
         course = self.recipe.identity()
@@ -160,7 +165,7 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
 
 def _pairs(lesson: Lesson, learnt: Matrix, chance: np.random.Generator) -> Pairs:
     """Targets for these rows, no more than there is time to look at. Raises NothingToLearnError."""
-    pairs = make_pairs(lesson.values, probability_of_target(lesson.task), learnt, lesson.aims, chance)
+    pairs = make_pairs(lesson.values, lesson.probability, learnt, lesson.aims, chance)
     if not len(pairs):
         raise NothingToLearnError("no training row in the undesired class has a counterfactual that was found")
     if lesson.recipe.steps is not None:
@@ -174,14 +179,14 @@ def _sweeper(lesson: Lesson, pairs: Pairs, loaded: Loaded) -> Sweeper | None:
     if codebook is None:
         return None
     unit = unit_for(schema.gaps(pairs.counterfactuals, pairs.people).mean(axis=1))
-    return Sweeper(Judge(schema, probability_of_target(lesson.task), unit), codebook, loaded.tokenizer)
+    return Sweeper(Judge(schema, lesson.probability, unit), codebook, loaded.tokenizer)
 
 
 def _examples(lesson: Lesson, pairs: Pairs, loaded: Loaded, sweeper: Sweeper | None) -> list[Example]:
     """The pairs as questions and answers in the model's tokens."""
     from sensecf_huggingface.tuning.examples import encode
 
-    asked = lesson.questions.messages(pairs.people, probability_of_target(lesson.task)(pairs.people))
+    asked = lesson.questions.messages(pairs.people, lesson.probability(pairs.people))
     answers = lesson.questions.answers(pairs.people, pairs.counterfactuals)
     examples = encode(loaded, zip(asked, answers, strict=True))
     return examples if sweeper is None else _swept(sweeper, examples, pairs)

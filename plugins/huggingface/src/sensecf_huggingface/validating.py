@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensecf_huggingface.judging import probability_of_target
 from sensecf_huggingface.targets.people import asked_about, imagined
 from sensecf_huggingface.targets.search import FLIP, search
 
@@ -41,8 +40,8 @@ def validator(
     changes everything. None where there is nobody to judge by."""
     from sensecf_huggingface.asking import Asker, answered
 
-    task, probability = lesson.task, probability_of_target(lesson.task)
-    people = _judges(lesson, held, probability, chance)
+    task, probability = lesson.task, lesson.probability
+    people = _judges(lesson, held, chance)
     if not len(people):
         return None
     wanted = task.train_matrix[probability(task.train_matrix) >= FLIP]
@@ -64,11 +63,10 @@ def validator(
     return validity
 
 
-def _judges(
-    lesson: Lesson, held: Matrix, probability: Callable[[Matrix], Matrix], chance: np.random.Generator
-) -> Matrix:
+def _judges(lesson: Lesson, held: Matrix, chance: np.random.Generator) -> Matrix:
     """People in the undesired class to try a model on: those held out, and, where targets have imagined people too, some
     imagined around them."""
+    probability = lesson.probability
     people = [held[probability(held) < FLIP]] if len(held) else []
     if lesson.aims.imagined and len(held):
         drawn = imagined(lesson.task.schema, held, 3 * JUDGED_BY, chance)
