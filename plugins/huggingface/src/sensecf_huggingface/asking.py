@@ -56,7 +56,7 @@ class Asker:
     compiler: Compiler = field(init=False)
 
     def __post_init__(self) -> None:
-        self.compiler = self.known or Compiler(self.loaded, threads=1)
+        self.compiler = self.known or Compiler(self.loaded, self.questions.words, threads=1)
         self.decoder = Decoder(self.loaded, Limits(batch=self.batch, threads=1), self.compiler.vocabulary)
 
     def ask(self, queries: QueryBatch) -> tuple[list[Asked], list[list[Completion]]]:

@@ -8,7 +8,7 @@ import torch
 import xgrammar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sensecf_huggingface.grammar import EditGrammar
     from sensecf_huggingface.loaded import Loaded
@@ -21,10 +21,13 @@ BEFORE_ALL = -1  # where no grammar has begun
 
 
 class Compiler:
-    """Compiles grammars for one checkpoint's vocabulary; a text that was compiled before is not compiled again."""
+    """Compiles grammars for one checkpoint's vocabulary, or for some `words` of it; a text that was compiled before is not
+    compiled again."""
 
-    def __init__(self, loaded: Loaded, *, threads: int = 2, cache_bytes: int = 2**29) -> None:
-        self.vocabulary = vocabulary(loaded)
+    def __init__(
+        self, loaded: Loaded, words: Collection[str] | None = None, *, threads: int = 2, cache_bytes: int = 2**29
+    ) -> None:
+        self.vocabulary = vocabulary(loaded, words)
         self._compiler = xgrammar.GrammarCompiler(
             self.vocabulary, max_threads=threads, cache_enabled=True, cache_limit_bytes=cache_bytes
         )
@@ -33,8 +36,8 @@ class Compiler:
         return self._compiler.compile_grammar(grammar.text)
 
 
-def vocabulary(loaded: Loaded) -> Any:
-    """The bytes of every token as xgrammar wants them.
+def vocabulary(loaded: Loaded, words: Collection[str] | None = None) -> Any:
+    """The bytes of every token as xgrammar wants them; with `words`, tokens of other texts say nothing.
 
     Control tokens say nothing, so that no answer can contain one as if its name were text. Ids of the output layer that the
     tokenizer does not know, because it was padded to a round number, say nothing either.
@@ -49,6 +52,9 @@ def vocabulary(loaded: Loaded) -> Any:
     for i in control:
         if i < size:
             pieces[i] = b""
+    if words is not None:
+        known = {word.encode() for word in words}
+        pieces = [piece if piece in known else b"" for piece in pieces]
     return xgrammar.TokenizerInfo(pieces, vocab_size=size, stop_token_ids=list(loaded.stop_ids))
 
 

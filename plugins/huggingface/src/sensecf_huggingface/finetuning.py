@@ -129,7 +129,7 @@ def _trained(lesson: Lesson, load: Callable[[], Loaded], folder: Path, name: str
     loaded = load()
     sweeper = _sweeper(lesson, pairs, loaded)
     examples = _examples(lesson, pairs, loaded, sweeper)
-    compiler = Compiler(loaded, threads=1)  # the same grammars each time
+    compiler = Compiler(loaded, lesson.questions.words, threads=1)  # the same grammars each time
     validate = validator(lesson, held, loaded, compiler, chance)
     judged = validate if exercise is None else None  # else when it has practised
     tuned = fine_tune(loaded, examples, lesson.recipe, folder, validate=judged, note=printer(name))

@@ -108,12 +108,10 @@ class Sweeper:
 
     def _trials(self, person: Matrix, row: Matrix, answer: Sequence[int]) -> list[_Trial]:
         edited = []
-        for head, value in zip(answer[::2], answer[1::2]):  # noqa: B905 - the end has no value
+        for head in answer[::2]:
             if head not in self._feature:
                 break
             edited.append(self._feature[head])
-            if value not in self._values_of[edited[-1]]:
-                return []  # spelled in characters, as no answer was taught
         trials = []
         for at, j in enumerate(edited):
             trials.append(self._values(person, row, answer[2 * at + 1], 2 * at + 1, j))

@@ -70,6 +70,11 @@ class Questions:
         values = self.codebook.values
         return {name: choices.tolist() for name, choices in zip(values.schema.names, values.choices, strict=True)}
 
+    @property
+    def words(self) -> frozenset[str] | None:
+        """The only tokens that an answer is made of, as texts; None where it may be of any."""
+        return None if self.codebook is None else self.codebook.of_answers
+
     def _one(self, row: Mapping[str, Any], probability: float) -> list[Message]:
         messages = self.prompt.messages(row)
         if self.codebook is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from sensecf_huggingface.checkpoint import Checkpoint, find
 from sensecf_huggingface.locks import alone
 from sensecf_huggingface.micro.architecture import HEADS, HIDDEN, INNER, LAYERS, SPREAD, new_model
-from sensecf_huggingface.micro.codebook import PROBABILITIES, Codebook
+from sensecf_huggingface.micro.codebook import ENDING, PROBABILITIES, Codebook
 from sensecf_huggingface.micro.tokenizer import make_tokenizer
 from sensecf_huggingface.targets.people import imagined
 from sensecf_huggingface.tuning.recipe import Recipe
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-FORMAT = 2  # of what is trained here; a change that moves weights counts it up
+FORMAT = 3  # of what is trained here; a change that moves weights counts it up
 PEOPLE = 4800  # imagined, to pretrain on
 NEXT_EDIT = 0.5  # chance that one more feature is edited
 PRETRAINING = Recipe(
@@ -108,11 +108,9 @@ def _train(lessons: Lessons, folder: Path, place: Path) -> None:
 
 
 def _write_untrained(lessons: Lessons, folder: Path) -> None:
-    words = lessons.codebook.words()
-    asked = lessons.questions.messages(lessons.train[:1], np.array([0.25]))[0][-1]["content"]
-    tokenizer = make_tokenizer(words, [asked, lessons.questions.answers(*_two(lessons))[0]])
+    tokenizer = tokenizer_for(lessons)
     longest = 4 * len(lessons.codebook.schema) + 64
-    model = new_model(tokenizer, words, longest, lessons.seed)
+    model = new_model(tokenizer, lessons.codebook.words(), longest, lessons.seed)
     aside = folder.with_name("untrained.unfinished")
     shutil.rmtree(aside, ignore_errors=True)
     model.save_pretrained(aside)
@@ -121,14 +119,10 @@ def _write_untrained(lessons: Lessons, folder: Path) -> None:
     aside.rename(folder)
 
 
-def _two(lessons: Lessons) -> tuple[Matrix, Matrix]:
-    """A person, and the same with an edit."""
-    person = lessons.codebook.spoken(lessons.train[:1])
-    other = person.copy()
-    j = int(np.flatnonzero(lessons.codebook.schema.mutable)[0])
-    choices = lessons.codebook.values.choices[j]
-    other[0, j] = choices[0] if choices[-1] == person[0, j] else choices[-1]
-    return person, other
+def tokenizer_for(lessons: Lessons) -> Any:
+    """The tokenizer of all that these lessons can say."""
+    asked = lessons.questions.messages(lessons.train[:1], np.array([0.25]))[0][-1]["content"]
+    return make_tokenizer(lessons.codebook.words(), [asked, ENDING])
 
 
 def _examples(lessons: Lessons, loaded: Any) -> list[Any]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 STRAY = 0.05  # how far past the training rows the values that mean "beyond" lie, as a share of the range
 FINE, COARSE = np.arange(0.0, 3.0, 0.125), np.arange(3.0, 14.5, 0.5)  # log-odds against the target class
+ENDING = "]}"  # of an answer, after its edits
 Role = Literal["person", "feature", "value", "probability"]
 
 
@@ -79,6 +80,12 @@ class Codebook:
         name = spoken[0][0]
         heads = [Word(f'{before}{{"feature":{name},"value":', "feature", j) for before in ('{"changes":[', ",")]
         return heads + [Word(f"{text}}}", "value", j, place) for _, text, place in spoken]
+
+    @cached_property
+    def of_answers(self) -> frozenset[str]:
+        """Every text that a word of an answer has. A number could be put together from others, such as a probability's."""
+        edits = (word.text for j in np.flatnonzero(self.schema.mutable) for word in self.of_edits(int(j)))
+        return frozenset([*edits, ENDING])
 
     @cached_property
     def _said(self) -> list[Matrix]:

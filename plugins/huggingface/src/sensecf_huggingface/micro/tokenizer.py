@@ -14,8 +14,6 @@ STRING = r'"(?:[^"\\]|\\.)*"'
 VALUE = rf"(?:{STRING}|-?[0-9][0-9.eE+\-]*)"
 # Where texts are cut: the head of an edit, a feature with its value, the value of an edit, a number at the end.
 CUT = rf'(?:\{{"changes":\[|,)\{{"feature":{STRING},"value":|{STRING}:{VALUE},?|{VALUE}\}}|(?<=: )[0-9.eE\-]+$'
-# Numbers that no word says can still be written in characters, so that a grammar never leaves a model without a next token.
-CHARACTERS = "0123456789.-}"
 TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{{ message['content'] }}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
@@ -28,7 +26,7 @@ def make_tokenizer(words: Sequence[Word], framing: Sequence[str]) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     cut = pre_tokenizers.Split(Regex(CUT), behavior="isolated")
-    pieces = [BEGIN, END, PAD, UNKNOWN, *CHARACTERS, *(word.text for word in words)]
+    pieces = [BEGIN, END, PAD, UNKNOWN, *(word.text for word in words)]
     for text in framing:
         pieces += [piece for piece, _ in cut.pre_tokenize_str(text)]
     ids = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
