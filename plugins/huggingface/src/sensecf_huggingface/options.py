@@ -90,7 +90,7 @@ class MicroTuningOptions(MicroOptions):
 
     steps: int | None = Field(None, ge=1, description=STEPS)
     practice: int | None = Field(
-        None, ge=0, description="steps of practice after it, 0 for none; 60, 48 and 36 likewise"
+        None, ge=0, description="steps of practice after it, 0 for none; 90, 72 and 36 likewise"
     )
     imagined: int = Field(
         6000, ge=0, description="people to learn from beside the training rows, drawn from among them"

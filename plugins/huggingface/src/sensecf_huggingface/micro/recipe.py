@@ -28,7 +28,7 @@ class Pace:
     practice: int
 
 
-SHORT, LONG_QUESTIONS, LONG_ANSWERS = Pace(64, 250, 60), Pace(32, 150, 48), Pace(32, 120, 36)
+SHORT, LONG_QUESTIONS, LONG_ANSWERS = Pace(64, 250, 90), Pace(32, 150, 72), Pace(32, 120, 36)
 
 
 def recipe_of(options: MicroTuningOptions, task: Task) -> Recipe:

@@ -155,7 +155,7 @@ class Aims:
     """`wanted` is the share of greedy answers that shall be valid, `price` what distance costs where it is."""
 
     wanted: float = 0.9
-    price: float = 0.9
+    price: float = 0.8
 
     def identity(self) -> dict[str, float]:
         """All of practice that decides weights, beside a recipe, as JSON takes it."""
