@@ -112,11 +112,11 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        workers = list((self._pool._processes or {}).values())
-        self._pool.shutdown(wait=kind is None, cancel_futures=kind is not None)
         if kind is not None:
-            for worker in workers:
+            for worker in list((self._pool._processes or {}).values()):
                 worker.terminate()
+        # Waited for after an error too: an interpreter that ends while a pool is closing may say so in a traceback.
+        self._pool.shutdown(cancel_futures=kind is not None)
 
     def _renew(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
